@@ -1,0 +1,198 @@
+"""The model: one encoder, and heads for spans, links, incidents and attributes.
+
+A B/I/O tagger a label proposes spans (labels may overlap); each proposed span is then scored as a whole beside all others of the window,
+and linked. Proposing and then scoring follows the span-based extractors of Wadden et al. (2019, DyGIE++); the pair scorer is
+biaffine as in Dozat and Manning (2017), with the distance between the two spans.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
+from transformers.utils.generic import ModelOutput
+
+from conflict_nlp.encoding import AttributeSlot, attribute_slots
+from conflict_nlp.heads import ClusterScorer, PairScorer, SpanScorer
+from conflict_nlp.losses import GoldBatch, Logits, losses
+from conflict_nlp.proposal import Candidates, propose
+from conflict_nlp.schema import CONFLICT, Schema
+
+
+class ConflictConfig(PreTrainedConfig):
+    """What a :class:`ConflictModel` is made of.
+
+    Args:
+        encoder: the configuration of any ``AutoModel`` encoder, as a dict with its ``model_type``.
+        encoder_name: where the encoder came from, a Hub id; for the record.
+        schema: :meth:`conflict_nlp.schema.Schema.to_dict`.
+        span_size: width of a span's representation.
+        span_layers: transformer layers in which the spans of a window see one another.
+        pair_size: width of the pair scorer.
+        max_starts: span starts that are proposed in a window at most.
+        window: tokens in a window at most, special tokens included.
+        overlap: tokens that neighbouring windows share.
+        thresholds: tuned decision thresholds, see :class:`conflict_nlp.decoding.Thresholds`.
+        head_dropout: dropout of the heads, in training.
+    """
+
+    model_type = "conflict_nlp"
+
+    def __init__(
+        self,
+        encoder: Mapping[str, Any] | None = None,
+        encoder_name: str | None = None,
+        schema: Mapping[str, Any] | None = None,
+        span_size: int = 256,
+        span_layers: int = 1,
+        pair_size: int = 128,
+        max_starts: int = 96,
+        window: int = 320,
+        overlap: int = 80,
+        thresholds: Mapping[str, Any] | None = None,
+        head_dropout: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
+        self.encoder = dict(encoder or {"model_type": "bert"})
+        self.encoder_name = encoder_name
+        self.schema = dict(schema or CONFLICT.to_dict())
+        self.span_size = span_size
+        self.span_layers = span_layers
+        self.pair_size = pair_size
+        self.max_starts = max_starts
+        self.window = window
+        self.overlap = overlap
+        self.thresholds = dict(thresholds or {})
+        self.head_dropout = head_dropout
+        super().__init__(**kwargs)
+
+
+@dataclass
+class ConflictOutput(ModelOutput):
+    """What the model says of a batch of windows.
+
+    ``tag_logits`` [B, W, L, 3]; ``spans`` [B, S, 2], ``labels`` [B, S] and ``mask`` [B, S] the candidate spans; ``span_logits`` [B, S]
+    whether a candidate is a span of its label; ``link_logits`` [B, S, S] whether the row takes the column as argument (``-inf`` where the
+    schema does not allow it); ``attribute_logits`` [B, S, C] in the order of :func:`conflict_nlp.encoding.attribute_slots`;
+    ``cluster_states`` [B, S, 64] for :meth:`ConflictModel.cluster_logits`; ``loss`` and ``losses`` where gold was given.
+    """
+
+    loss: Tensor | None = None
+    tag_logits: Tensor | None = None
+    spans: Tensor | None = None
+    labels: Tensor | None = None
+    mask: Tensor | None = None
+    span_logits: Tensor | None = None
+    link_logits: Tensor | None = None
+    attribute_logits: Tensor | None = None
+    cluster_states: Tensor | None = None
+    losses: dict[str, Tensor] | None = None
+
+
+class ConflictModel(PreTrainedModel):
+    """One encoder pass over a batch of windows, and everything that the schema asks for.
+
+    Make one with :meth:`from_encoder` to train it, or with ``from_pretrained`` from a folder or Hub id that holds a trained one.
+    """
+
+    config_class = ConflictConfig
+    base_model_prefix = "conflict"
+    _supports_sdpa = True
+
+    def __init__(self, config: ConflictConfig) -> None:
+        super().__init__(config)
+        self.label_schema = Schema.from_dict(config.schema)
+        encoder = dict(config.encoder)
+        self.encoder = AutoModel.from_config(AutoConfig.for_model(**encoder))
+        if hasattr(self.encoder, "pooler"):
+            self.encoder.pooler = None
+        hidden = self.encoder.config.hidden_size
+        labels = len(self.label_schema.names)
+        self.slots: tuple[AttributeSlot, ...] = attribute_slots(self.label_schema)
+        self.dropout = nn.Dropout(config.head_dropout)
+        self.tagger = nn.Linear(hidden, 3 * labels)
+        self.spans = SpanScorer(config, hidden, labels)
+        self.links = PairScorer(config)
+        self.attributes = nn.Linear(config.span_size, max(1, sum(s.size for s in self.slots)))
+        self.clusters = ClusterScorer(config)
+        names = self.label_schema.names
+        self.takes = [[self.label_schema.takes(anchor, argument) for argument in names] for anchor in names]
+        self.post_init()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def from_encoder(cls, encoder: str, schema: Schema = CONFLICT, encoder_settings: Mapping[str, Any] | None = None, **settings: Any) -> ConflictModel:
+        """A model to be trained, over a pretrained encoder.
+
+        Args:
+            encoder: a folder or a Hub id.
+            schema: what to label.
+            encoder_settings: fields of the encoder's own configuration to change, dropout say.
+            settings: fields of :class:`ConflictConfig`.
+        """
+        pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_settings or {}))
+        config = ConflictConfig(encoder=pretrained.config.to_dict(), schema=schema.to_dict(), **{"encoder_name": encoder, **settings})
+        model = cls(config)
+        if hasattr(pretrained, "pooler"):
+            pretrained.pooler = None
+        model.encoder.load_state_dict(pretrained.state_dict())
+        with torch.no_grad():  # most words are outside: start there, so that few spans are proposed at first
+            model.tagger.bias.view(-1, 3).copy_(torch.tensor([3.0, 0.0, 0.0]))
+        return model
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        word_tokens: Tensor,
+        word_mask: Tensor,
+        gold: GoldBatch | None = None,
+    ) -> ConflictOutput:
+        """Label a batch of windows.
+
+        Args:
+            input_ids: [B, T].
+            attention_mask: [B, T].
+            word_tokens: [B, W] position of each word's first token.
+            word_mask: [B, W] which words are real.
+            gold: in training.
+        """
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        states = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
+        tag_logits = self.tagger(self.dropout(states)).float().unflatten(-1, (-1, 3))
+        with torch.no_grad():
+            extra = None if gold is None else Candidates(gold.spans, gold.labels, gold.mask)
+            candidates = propose(tag_logits.softmax(-1), word_mask, self.config.max_starts, extra)
+        spans, span_logits = self.spans(states, tag_logits, candidates)
+        link_logits = self.links(spans, candidates).masked_fill(~self._allowed(candidates), float("-inf"))
+        attribute_logits, cluster_states = self.attributes(spans).float(), self.clusters.project(spans).float()
+        output = ConflictOutput(
+            tag_logits=tag_logits,
+            spans=candidates.spans,
+            labels=candidates.labels,
+            mask=candidates.mask,
+            span_logits=span_logits,
+            link_logits=link_logits,
+            attribute_logits=attribute_logits,
+            cluster_states=cluster_states,
+        )
+        if gold is not None:
+            logits = Logits(tag_logits, span_logits, link_logits, attribute_logits, cluster_states)
+            output.losses = losses(logits, candidates, gold, word_mask, self.slots, self.clusters)
+            output.loss = torch.stack(list(output.losses.values())).sum()
+        return output
+
+    def cluster_logits(self, left: Tensor, right: Tensor, distance: Tensor) -> Tensor:
+        """Whether two anchors mention one event: ``cluster_states`` [..., 64] of both and their distance in words [...] -> logits [...]."""
+        logits: Tensor = self.clusters(left, right, distance)
+        return logits
+
+    def _allowed(self, candidates: Candidates) -> Tensor:
+        takes = torch.tensor(self.takes, device=candidates.labels.device)
+        allowed = takes[candidates.labels.unsqueeze(2), candidates.labels.unsqueeze(1)]
+        # a span is not its own argument
+        itself = torch.eye(allowed.shape[1], dtype=torch.bool, device=allowed.device)
+        return allowed & candidates.mask.unsqueeze(1) & candidates.mask.unsqueeze(2) & ~itself

@@ -1,0 +1,58 @@
+"""Decision thresholds, chosen on held-out documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from conflict_nlp.decoding import Thresholds, WindowReading
+from conflict_nlp.document import Document
+from conflict_nlp.evaluation.summary import scores
+from conflict_nlp.extractor import Extractor
+
+GRID = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+
+Readings = Sequence[tuple[str, Sequence[WindowReading]]]
+
+
+def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> Thresholds:
+    """The thresholds that score best on the documents: one at a time, spans first, then links, then incidents.
+
+    A label's threshold maximises the mean of its exact and overlap F1; the link thresholds the mean of link overlap F1 and both span F1;
+    the cluster threshold the mean of pairwise and B-cubed F1.
+    """
+    schema = extractor.schema
+    best = Thresholds()
+
+    def predicted(thresholds: Thresholds) -> dict[str, float]:
+        documents = [extractor.assemble(text, windows, thresholds) for text, windows in readings]
+        named = [replace(p, id=g.id) for p, g in zip(documents, gold, strict=True)]
+        return scores(gold, named, schema)
+
+    def overall(s: dict[str, float]) -> float:
+        return s["span_exact_f1"] + s["span_overlap_f1"] + s["link_overlap_f1"]
+
+    best = _search(best, "only_link", GRID[:9], predicted, overall)
+    # one pass over the grid serves all labels: a label's spans depend on no other label's threshold but through links
+    passes = {value: predicted(replace(best, span=value)) for value in GRID}
+    spans = {}
+    for label in schema.names:
+        keys = (f"span_exact_f1_{label}", f"span_overlap_f1_{label}")
+        spans[label] = max(GRID, key=lambda value, keys=keys: (sum(passes[value].get(k, 0.0) for k in keys), -abs(value - 0.5)))  # type: ignore[misc]
+    best = replace(best, spans=spans)
+    best = _search(best, "only_link", GRID[:9], predicted, overall)
+    best = _search(best, "link", GRID, predicted, overall)
+    if any(schema.cluster(name) for name in schema.names):
+        best = _search(best, "cluster", GRID, predicted, lambda s: s["incident_pair_f1"] + s["incident_bcubed_f1"])
+    return best
+
+
+def _search(
+    thresholds: Thresholds,
+    name: str,
+    grid: Sequence[float],
+    predicted: Callable[[Thresholds], dict[str, float]],
+    value: Callable[[dict[str, float]], float],
+) -> Thresholds:
+    trials = [replace(thresholds, **{name: step}) for step in grid]
+    return max(trials, key=lambda trial: value(predicted(trial)))

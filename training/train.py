@@ -1,0 +1,219 @@
+"""Train a model on annotated documents.
+
+accelerate launch training/train.py configs/small.yaml --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID]
+
+DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json`` and
+``log.csv``. Started again with the same DIR, a run that was stopped goes on from its last epoch.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from examples import LengthBatches, examples, loader
+from settings import Settings, SettingsError, read_settings
+from thresholds import tune
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
+
+from conflict_nlp.decoding import Thresholds
+from conflict_nlp.document import Document
+from conflict_nlp.encoding import Windower
+from conflict_nlp.evaluation.summary import scores
+from conflict_nlp.extractor import Extractor
+from conflict_nlp.formats import FormatError
+from conflict_nlp.formats.jsonl import read_all
+from conflict_nlp.modeling import ConflictModel
+from conflict_nlp.schema import SchemaError
+
+
+@dataclass
+class Progress:
+    """What a resumed run has to know; saved with every checkpoint."""
+
+    epoch: int = 0
+    best: float = -1.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """For accelerate."""
+        return {"epoch": self.epoch, "best": self.best}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """For accelerate."""
+        self.epoch, self.best = state["epoch"], state["best"]
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="a YAML of configs/")],
+    train: Annotated[list[Path], typer.Option(help="annotated documents, JSON Lines; may be given more than once")],
+    dev: Annotated[Path, typer.Option(help="held-out documents that choose the epoch and the thresholds")],
+    output: Annotated[Path, typer.Option(help="folder for the model")],
+    encoder: Annotated[str | None, typer.Option(help="folder or Hub id, instead of the configuration's")] = None,
+    epochs: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
+    seed: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
+) -> None:
+    """Train, choose the best epoch on the held-out documents, tune thresholds, save."""
+    try:
+        settings = read_settings(config)
+        training = read_all(train, settings.schema)
+        held_out = read_all([dev], settings.schema)
+    except (FormatError, SettingsError, SchemaError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
+    settings = replace(settings, training=replace(settings.training, **changes))
+    Run(settings, encoder or settings.encoder, output).fit(training, held_out)
+
+
+class Run:
+    """One training run and the folder it writes to."""
+
+    def __init__(self, settings: Settings, encoder: str, output: Path) -> None:
+        self.settings = settings
+        self.output = output
+        output.mkdir(parents=True, exist_ok=True)
+        self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision))
+        set_seed(settings.training.seed)
+        self.tokenizer = AutoTokenizer.from_pretrained(encoder)
+        self.model = ConflictModel.from_encoder(encoder, settings.schema, **{"encoder_name": settings.encoder, **settings.model})
+        self.windower = Windower(self.tokenizer, self.model.config.window, self.model.config.overlap)
+        self.progress = Progress()
+
+    def fit(self, training: Sequence[Document], held_out: Sequence[Document]) -> None:
+        """All epochs, then the thresholds."""
+        settings, accelerator = self.settings.training, self.accelerator
+        data = examples(training, self.windower, self.settings.schema)
+        batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed)
+        ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
+        steps = settings.epochs * len(batches)
+        schedule = get_cosine_schedule_with_warmup(optimizer, int(settings.warmup * steps), steps)
+        model, optimizer, batches_loader, schedule = accelerator.prepare(self.model, optimizer, loader(data, batches, self.tokenizer.pad_token_id), schedule)
+        ema.to(accelerator.device)
+        accelerator.register_for_checkpointing(self.progress, ema)
+        self._resume()
+        tokens = sum(len(e.window.input_ids) for e in data)
+        accelerator.print(f"{len(training)} documents, {len(data)} windows, {tokens} tokens; {settings.epochs} epochs from {self.progress.epoch}")
+        for epoch in range(self.progress.epoch, settings.epochs):
+            batches.epoch = epoch
+            started = time.perf_counter()
+            losses = self._epoch(model, ema, optimizer, schedule, batches_loader, f"epoch {epoch + 1}/{settings.epochs}")
+            seconds = time.perf_counter() - started
+            self.progress.epoch = epoch + 1
+            if accelerator.is_main_process:
+                self._evaluate(ema.module, held_out, {"epoch": epoch + 1, "seconds": round(seconds), "tokens_per_second": round(tokens / seconds), **losses})
+            accelerator.wait_for_everyone()
+            self._checkpoint()
+        if accelerator.is_main_process:
+            self._finish(held_out)
+
+    def _epoch(self, model: Any, ema: AveragedModel, optimizer: Any, schedule: Any, data: Any, name: str) -> dict[str, float]:
+        model.train()
+        sums: dict[str, float] = {}
+        for batch in tqdm(data, desc=name, disable=not self.accelerator.is_main_process, mininterval=5):
+            output = model(**batch)
+            self.accelerator.backward(output.loss)
+            self.accelerator.clip_grad_norm_(model.parameters(), self.settings.training.clip)
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            ema.update_parameters(self.accelerator.unwrap_model(model))
+            for head, loss in output.losses.items():
+                sums[head] = sums.get(head, 0.0) + loss.item()
+        return {f"loss_{head}": round(value / len(data), 4) for head, value in sums.items()}
+
+    def _evaluate(self, model: Any, held_out: Sequence[Document], row: dict[str, Any]) -> None:
+        extractor = Extractor(model.eval(), self.tokenizer)
+        named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
+        result = scores(held_out, named, self.settings.schema)
+        value = sum(result[key] for key in ("span_exact_f1", "span_overlap_f1", "link_overlap_f1")) / 3
+        self._log({**row, "score": round(value, 2), **{k: round(v, 2) for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}})
+        if value > self.progress.best:
+            self.progress.best = value
+            self._save(model, Thresholds())
+
+    def _finish(self, held_out: Sequence[Document]) -> None:
+        model = ConflictModel.from_pretrained(self.output, dtype=torch.float32)
+        extractor = Extractor(model.eval().to(self.accelerator.device), self.tokenizer)
+        readings = list(extractor.read(d.text for d in held_out))
+        thresholds = tune(extractor, held_out, readings)
+        self._save(model, thresholds)
+        documents = [replace(extractor.assemble(text, windows, thresholds), id=g.id) for (text, windows), g in zip(readings, held_out, strict=True)]
+        result = {k: round(v, 2) for k, v in scores(held_out, documents, self.settings.schema).items()}
+        (self.output / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        print(json.dumps({k: v for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}, indent=1))
+
+    def _save(self, model: ConflictModel, thresholds: Thresholds) -> None:
+        """The model in half precision, its tokenizer and thresholds; written beside, then moved over file by file."""
+        beside = self.output / ".saving"
+        model.config.thresholds = thresholds.to_dict()
+        state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
+        model.config.dtype = "float16"
+        model.save_pretrained(beside, state_dict=state)
+        self.tokenizer.save_pretrained(beside)
+        for file in beside.iterdir():
+            file.replace(self.output / file.name)
+        beside.rmdir()
+
+    def _checkpoint(self) -> None:
+        partial, done = self.output / "checkpoints" / ".partial", self.output / "checkpoints" / f"epoch-{self.progress.epoch:03d}"
+        self.accelerator.save_state(str(partial))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            partial.rename(done)
+            for old in done.parent.glob("epoch-*"):
+                if old != done:
+                    shutil.rmtree(old)
+
+    def _resume(self) -> None:
+        if found := sorted((self.output / "checkpoints").glob("epoch-*")):
+            self.accelerator.load_state(str(found[-1]))
+
+    def _log(self, row: dict[str, Any]) -> None:
+        path = self.output / "log.csv"
+        new = not path.exists()
+        with path.open("a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        print(", ".join(f"{k} {row[k]}" for k in ("epoch", "seconds", "score", "span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_pair_f1")))
+
+
+def parameter_groups(model: ConflictModel, settings: Any) -> list[dict[str, Any]]:
+    """The encoder and the heads with a learning rate each; no weight decay on biases and norms."""
+    groups: dict[tuple[bool, bool], list[Any]] = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
+    return [
+        {"params": parameters, "lr": settings.encoder_lr if encoder else settings.head_lr, "weight_decay": settings.weight_decay if matrix else 0.0}
+        for (encoder, matrix), parameters in groups.items()
+    ]
+
+
+def precision(setting: str) -> str:
+    """``bf16`` where the device computes in it, for ``auto``."""
+    if setting != "auto":
+        return setting
+    if torch.cuda.is_available():
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16") else "no"
+
+
+
+
+if __name__ == "__main__":
+    typer.run(main)
