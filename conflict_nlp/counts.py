@@ -82,23 +82,30 @@ _NUMBER = re.compile(
     r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
     re.IGNORECASE,
 )
-_NONE = re.compile(r"^(?:no|zero|none|nobody|no one|without)\b|\bno (?:one|casualt\w+|injur\w+|deaths?|fatalit\w+|victims?)\b", re.IGNORECASE)
+_NONE = re.compile(
+    r"^(?:no(?! (?:fewer|less|more)\b)|zero|none|nobody|no one|without)\b|\bno (?:one|casualt\w+|injur\w+|deaths?|fatalit\w+|victims?)\b",
+    re.IGNORECASE,
+)
 _VAGUE = re.compile(
     r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people)"
-    r"|(?:a|an|the|unknown|unspecified|undetermined|unidentified|large|small|great) (?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy)s?)\b",
+    r"|(?:a|an|the|unknown|unspecified|undetermined|unidentified|large|small|great)"
+    r" (?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy)s?)\b",
     re.IGNORECASE,
 )
 _LEAST = r"(?:at least|at the least|no (?:fewer|less) than|not (?:fewer|less) than|more than|over|upwards? of|above|a minimum of|in excess of|exceed\w*)"
 # "as many as 40" names an upper limit, as "up to 40" does
 _MOST = r"(?:at (?:the )?most|up to|as (?:many|high) as|no more than|not more than|fewer than|less than|under|below|a maximum of)"
 _ABOUT = r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|close to|some|an estimated|estimated|circa|c\.|~)"
-_BEFORE = re.compile(rf"(?:(?P<least>\b{_LEAST})|(?P<most>\b{_MOST})|(?P<about>(?<!\w){_ABOUT}))\s*(?:the|a|an|another|other|approximately)?\s*$", re.IGNORECASE)
+_BEFORE = re.compile(rf"(?:(?P<least>\b{_LEAST})|(?P<most>\b{_MOST})|(?P<about>(?<!\w){_ABOUT}))\s*(?:the|a|an|another|other)?\s*$", re.IGNORECASE)
 _AFTER = re.compile(r"^\s*(?:(?P<least>or more|plus\b|\+|at least)|(?P<most>or (?:fewer|less)|at (?:the )?most)|(?P<about>or so\b))", re.IGNORECASE)
 _RANGE = re.compile(r"^\s*(?:to|or|and|[-–—])\s*$", re.IGNORECASE)
 _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only)|each|every)\b", re.IGNORECASE)
 _PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly) (?:couple|pair|duo)|both)\b", re.IGNORECASE)
 _CONJUNCT = re.compile(r"(?:\band\b|,)\s+(?:(?:his|her|their|its)\s+\w+|(?:a|an|another|one)\s+\w+)", re.IGNORECASE)
-_MULTITUDE = re.compile(r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:tens|dozens|scores|hundreds?|thousands|millions) of\b|\b(?:tens|hundreds|thousands|millions)\b", re.IGNORECASE)
+_MULTITUDE = re.compile(
+    r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores|hundred) of\b|\b(?:tens|hundreds|thousands|millions)\b",
+    re.IGNORECASE,
+)
 _FRACTION = re.compile(r"(?<!and )\b(?:(half|quarter)(?: of)? a|a (half|quarter) (?:of a )?)\s*(dozen|hundred|thousand|million|billion)\b", re.IGNORECASE)
 _FRACTION_OF = {"dozen": 12, "hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
@@ -175,7 +182,7 @@ def _is_label(text: str, match: re.Match[str]) -> bool:
     before, after = text[: match.start()], text[match.end() :]
     return bool(
         re.search(r"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-)\s*$", before)
-        or re.match(r"-?\s?(?:(?:years?|months?)[ -]old|mm\b|km\b|%|per cent|percent|wheeler|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))", after)
+        or re.match(r"-?\s?(?:(?:years?|months?)[ -]old|mm\b|km\b|%|per ?cent|wheeler|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))", after)
         or (re.search(r"\(\s*$", before) and re.match(r"\s*\)", after))
     )
 

@@ -39,7 +39,7 @@ class Thresholds:
     without which the argument is dropped, since every argument belongs to an anchor; ``cluster`` for two mentions of one event.
     """
 
-    span: float = 0.5
+    span: float = 0.3
     spans: Mapping[str, float] = field(default_factory=dict)
     link: float = 0.5
     only_link: float = 0.3

@@ -187,7 +187,7 @@ class Incident:
     """The attacks of one incident, merged."""
 
     id: str
-    attacks: tuple[Attack, ...]
+    attacks: tuple[Anchor, ...]
 
     def arguments(self, label: str) -> tuple[Span, ...]:
         """The spans of one label that are linked to any of its attacks, each once, in the order of the text."""
@@ -197,7 +197,7 @@ class Incident:
     @property
     def status(self) -> str:
         """``actual`` if any mention reports the incident as having happened."""
-        return "actual" if any(a.status == "actual" for a in self.attacks) else "other"
+        return "actual" if any(a.span.status == "actual" for a in self.attacks) else "other"
 
     def count(self, outcome: str) -> Count | None:
         """How many people had this outcome: the sum over the casualties that are not ``subset``.
@@ -275,7 +275,7 @@ class Document:
     @property
     def incidents(self) -> tuple[Incident, ...]:
         """The attacks grouped by incident, in the order of first mention."""
-        groups: dict[str, list[Attack]] = {}
+        groups: dict[str, list[Anchor]] = {}
         for attack in self.attacks:
             groups.setdefault(attack.span.incident or attack.span.id, []).append(attack)
         return tuple(Incident(id, tuple(attacks)) for id, attacks in groups.items())

@@ -172,5 +172,5 @@ def load(
     """
     place = resolve_device(device)
     pretrained, tokenizer = load_pretrained(model)
-    pretrained.eval().to(place)  # type: ignore[arg-type]  # torch.device is right, the stub of transformers is not
+    pretrained.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device
     return Extractor(pretrained, tokenizer, thresholds)

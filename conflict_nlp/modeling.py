@@ -131,10 +131,20 @@ class ConflictModel(PreTrainedModel):
             encoder: a folder or a Hub id.
             schema: what to label.
             encoder_settings: fields of the encoder's own configuration to change, dropout say.
-            settings: fields of :class:`ConflictConfig`.
+            settings: fields of :class:`ConflictConfig`; the window is 320 tokens if the encoder reads as many, and a quarter of it overlaps.
+
+        Raises:
+            ValueError: the window is longer than what the encoder reads.
         """
         pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_settings or {}))
-        config = ConflictConfig(encoder=pretrained.config.to_dict(), schema=schema.to_dict(), **{"encoder_name": encoder, **settings})
+        # RoBERTa and its kin count positions from behind the padding's
+        limit = getattr(pretrained.config, "max_position_embeddings", None) or 512
+        limit -= 2 * bool(pretrained.config.pad_token_id)
+        window = settings.get("window", min(320, limit))
+        if window > limit:
+            raise ValueError(f"a window of {window} tokens is longer than the {limit} that {encoder} reads: set window in the configuration")
+        defaults = {"encoder_name": encoder, "window": window, "overlap": window // 4}
+        config = ConflictConfig(encoder=pretrained.config.to_dict(), schema=schema.to_dict(), **{**defaults, **settings})
         model = cls(config)
         if hasattr(pretrained, "pooler"):
             pretrained.pooler = None

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-START_THRESHOLD = 0.12
-INSIDE_THRESHOLDS = (0.15, 0.5, 0.85)
+START_THRESHOLD = 0.08
+INSIDE_THRESHOLDS = (0.2, 0.5, 0.8)
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate spans of a batch: ``spans`` [B, S, 2] first and last word, ``labels`` [B, S], ``mask`` [B, S] which are real."""
+    """Candidate spans of a batch: ``spans`` [B, S, 2] first and last word, ``labels`` [B, S], ``mask`` [B, S] which are real; S is at least 1."""
 
     spans: Tensor
     labels: Tensor
@@ -53,7 +53,7 @@ def _padded(keys: Tensor, batch: int, words: int, labels: int) -> Candidates:
     row = keys // (words * words * labels)
     sizes = torch.bincount(row, minlength=batch)
     column = torch.arange(len(keys), device=keys.device) - (sizes.cumsum(0) - sizes)[row]
-    width = int(sizes.max()) if len(keys) else 0
+    width = max(1, int(sizes.max()))  # attention cannot do without a column, real or not
     spans = keys.new_zeros((batch, width, 2))
     kinds = keys.new_zeros((batch, width))
     mask = torch.zeros((batch, width), dtype=torch.bool, device=keys.device)

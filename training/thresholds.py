@@ -10,7 +10,7 @@ from conflict_nlp.document import Document
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
 
-GRID = tuple(round(0.2 + 0.05 * i, 2) for i in range(13))
+GRID = tuple(round(0.05 * i, 2) for i in range(1, 16))
 
 Readings = Sequence[tuple[str, Sequence[WindowReading]]]
 
@@ -38,7 +38,7 @@ def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> 
     spans = {}
     for label in schema.names:
         keys = (f"span_exact_f1_{label}", f"span_overlap_f1_{label}")
-        spans[label] = max(GRID, key=lambda value, keys=keys: (sum(passes[value].get(k, 0.0) for k in keys), -abs(value - 0.5)))  # type: ignore[misc]
+        spans[label] = max(GRID, key=lambda value, keys=keys: (sum(passes[value].get(k, 0.0) for k in keys), -abs(value - 0.3)))  # type: ignore[misc]
     best = replace(best, spans=spans)
     best = _search(best, "only_link", GRID[:9], predicted, overall)
     best = _search(best, "link", GRID, predicted, overall)

@@ -137,7 +137,8 @@ class Run:
 
     def _evaluate(self, model: Any, held_out: Sequence[Document], row: dict[str, Any]) -> None:
         extractor = Extractor(model.eval(), self.tokenizer)
-        named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
+        with self.accelerator.autocast():
+            named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
         result = scores(held_out, named, self.settings.schema)
         value = sum(result[key] for key in ("span_exact_f1", "span_overlap_f1", "link_overlap_f1")) / 3
         self._log({**row, "score": round(value, 2), **{k: round(v, 2) for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}})

@@ -1,0 +1,226 @@
+"""The command ``extract``: files of reports in, documents out, for a person or a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from conflict_nlp.document import Anchor, Document
+from conflict_nlp.formats.files import decode, read_bytes
+from conflict_nlp.formats.jsonl import dump, json_lines
+from conflict_nlp.schema import Schema
+
+
+class InputError(ValueError):
+    """A file cannot be read as reports; the message names it, the line, and the mend."""
+
+
+class OutputFormat(str, Enum):
+    """How documents are printed."""
+
+    pretty = "pretty"
+    json = "json"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+@dataclass(frozen=True)
+class Report:
+    """A text to label, and what came with it."""
+
+    text: str
+    id: str | None
+    meta: dict[str, Any]
+
+
+def extract(
+    inputs: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE… | -]", help=".txt: one report; .jsonl: `text` and perhaps `id` a line; -: standard input.")
+    ] = None,
+    example: Annotated[bool, typer.Option("--example", help="Label the report that comes with the package.")] = False,
+    model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    format: Annotated[
+        OutputFormat, typer.Option(help="pretty for a person; json an object, or a list of several; jsonl a document a line; csv a row an attack or claim.")
+    ] = OutputFormat.pretty,
+) -> None:
+    """Label reports: who attacked whom, with what, where and when, who was hurt, and who claims whose sovereignty was breached."""
+    if example == bool(inputs):
+        raise InputError("give files, - for standard input, or --example" if not example else "--example takes no files")
+    sources = [Example()] if example else [source(name) for name in inputs or []]
+    total = sum(s.count() for s in sources)  # every input is read once before any is labelled: a bad one stops all
+
+    from conflict_nlp.extractor import load
+
+    nlp = load(model, device=device)
+    labelled = _labelled(nlp, (report for s in sources for report in s.reports()))
+    write = {OutputFormat.pretty: _pretty, OutputFormat.json: _json, OutputFormat.jsonl: _jsonl, OutputFormat.csv: _csv}[format]
+    write(_with_progress(labelled, total), nlp.schema, total)
+
+
+class Source:
+    """Where reports come from."""
+
+    def reports(self) -> Iterator[Report]:
+        """The reports, one at a time.
+
+        Raises:
+            InputError: one cannot be read.
+        """
+        raise NotImplementedError
+
+    def count(self) -> int:
+        """How many there are; reads all of them, and so finds every mistake."""
+        return sum(1 for _ in self.reports())
+
+
+class Example(Source):
+    """The report that is part of the package."""
+
+    def reports(self) -> Iterator[Report]:
+        """The one report."""
+        yield Report((resources.files("conflict_nlp") / "example.txt").read_text(encoding="utf-8").strip(), "example", {})
+
+
+class StandardInput(Source):
+    """One report on standard input."""
+
+    def __init__(self) -> None:
+        self.text = _decoded(sys.stdin.buffer.read(), "standard input")
+
+    def reports(self) -> Iterator[Report]:
+        """The one report."""
+        yield Report(self.text, None, {})
+
+
+@dataclass(frozen=True)
+class TextFile(Source):
+    """A file that is one report."""
+
+    path: Path
+
+    def reports(self) -> Iterator[Report]:
+        """The one report."""
+        yield Report(_decoded(read_bytes(self.path), str(self.path)), self.path.stem, {})
+
+
+@dataclass(frozen=True)
+class JsonLines(Source):
+    """A file with a report a line, as a JSON object with ``text``."""
+
+    path: Path
+
+    def reports(self) -> Iterator[Report]:
+        """A report for each line that is not blank; what the line holds besides goes with it, but for an annotation."""
+        for where, data, problem in json_lines(self.path):
+            if data is None:
+                raise InputError(f"{where}: {problem}")
+            if not isinstance(data.get("text"), str):
+                raise InputError(f"{where}: text is {'missing' if 'text' not in data else 'not a string'}")
+            id = data.get("id")
+            meta = {k: v for k, v in data.items() if k not in ("id", "text", "spans", "links")}
+            yield Report(data["text"], None if id is None else str(id), meta)
+
+
+def source(name: str) -> Source:
+    """The source that a command-line argument names.
+
+    Raises:
+        InputError: it is missing or a folder.
+    """
+    if name == "-":
+        return StandardInput()
+    path = Path(name)
+    if not path.exists():
+        raise InputError(f"{name}: no such file")
+    if path.is_dir():
+        raise InputError(f"{name} is a folder: name the files in it, {name.rstrip('/')}/*.txt")
+    json_suffixes = (".jsonl", ".ndjson")
+    return JsonLines(path) if path.suffix.lower() in json_suffixes or path.name.endswith(".jsonl.gz") else TextFile(path)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _labelled(nlp: Any, reports: Iterable[Report]) -> Iterator[Document]:
+    waiting: list[Report] = []
+
+    def texts() -> Iterator[str]:
+        for report in reports:
+            waiting.append(report)
+            yield report.text
+
+    for document in nlp.pipe(texts()):
+        report = waiting.pop(0)
+        yield replace(document, id=report.id, meta=report.meta)
+
+
+def _with_progress(documents: Iterator[Document], total: int) -> Iterator[Document]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    hidden = total < 2 or not console.is_terminal or sys.stdout.isatty()
+    return iter(track(documents, "labelling", total=total, console=console, transient=True, disable=hidden))
+
+
+def _pretty(documents: Iterator[Document], schema: Schema, total: int) -> None:
+    from rich.console import Console
+
+    from conflict_nlp.pretty import render
+
+    console = Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 160)
+    for document in documents:
+        console.print(render(document, schema))
+
+
+def _json(documents: Iterator[Document], schema: Schema, total: int) -> None:
+    found = [d.to_dict() for d in documents]
+    print(dump(found[0] if total == 1 else found, indent=2))
+
+
+def _jsonl(documents: Iterator[Document], schema: Schema, total: int) -> None:
+    for document in documents:
+        print(dump(document.to_dict()))
+
+
+def _csv(documents: Iterator[Document], schema: Schema, total: int) -> None:
+    own = list(dict.fromkeys(a.name for label in schema.anchors for a in schema[label].attributes))
+    roles = [name for name in schema.names if any(schema.takes(anchor, name) for anchor in schema.anchors)]
+    detailed = [(role, a.name) for role in roles if role not in schema.anchors for a in schema[role].attributes]
+    header = ["document", "id", "label", "text", "start", "end", "score", *own, *roles, *(f"{role}.{name}" for role, name in detailed)]
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(header)
+    for document in documents:
+        for label in schema.anchors:
+            writer.writerows(_csv_row(document, anchor, own, roles, detailed) for anchor in document.anchors(label))
+        print(_encodable(out.getvalue()), end="")
+        out.seek(0)
+        out.truncate()
+    print(_encodable(out.getvalue()), end="")
+
+
+def _csv_row(document: Document, anchor: Anchor, own: Sequence[str], roles: Sequence[str], detailed: Sequence[tuple[str, str]]) -> list[Any]:
+    span = anchor.span
+    joined = ["; ".join(s.text for s in anchor.arguments(role)) for role in roles]
+    details = ["; ".join(str(s.attributes.get(name, "")) for s in anchor.arguments(role)) for role, name in detailed]
+    attributes = [span.attributes.get(name, "") for name in own]
+    return [document.id or "", span.id, span.label, span.text, span.start, span.end, span.score, *attributes, *joined, *details]
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,184 @@
+"""Files as the formats read and write them: bounded in memory, lines with their numbers, and no half-written output."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, TypeAlias, cast
+
+MAX_RECORD = 8 * 2**20
+"""The longest record (a line, a task) that is read, in bytes. A document beyond it is a mistake, and would not fit an annotation tool."""
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+
+class FormatError(ValueError):
+    """A file is not what it should be; the message has a line a problem, each with the file and its line."""
+
+
+def open_binary(path: PathLike) -> BinaryIO:
+    """Open a file for reading, unpacked on the way if it ends in ``.gz``.
+
+    Raises:
+        FormatError: it cannot be opened.
+    """
+    try:
+        return cast(BinaryIO, gzip.open(path)) if Path(path).suffix == ".gz" else Path(path).open("rb")
+    except OSError as error:
+        raise FormatError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def read_bytes(path: PathLike, limit: int = 64 * MAX_RECORD) -> bytes:
+    """A whole file, for formats that cannot be read in pieces.
+
+    Raises:
+        FormatError: it cannot be read, or is larger than ``limit`` bytes.
+    """
+    with open_binary(path) as file:
+        try:
+            content = file.read(limit + 1)
+        except (OSError, EOFError) as error:
+            raise FormatError(f"{path}: cannot be read: {error}") from error
+    if len(content) > limit:
+        raise FormatError(f"{path}: larger than {limit >> 20} MiB: split it")
+    return content
+
+
+def decode(content: bytes, mark: bool = True) -> str:
+    """Bytes as UTF-8, without a byte order mark if there is one and ``mark`` is true.
+
+    Raises:
+        ValueError: they are not UTF-8; the message says from where on.
+    """
+    try:
+        return content.decode("utf-8-sig" if mark else "utf-8")
+    except UnicodeDecodeError as error:
+        hint = ", it looks like UTF-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
+        raise ValueError(f"not UTF-8 at byte {error.start + 1}{hint}: save it as UTF-8") from error
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file, without its end; ``text`` is ``None`` where ``problem`` says why."""
+
+    number: int
+    text: str | None
+    problem: str = ""
+
+
+def lines(path: PathLike) -> Iterator[Line]:
+    r"""The lines of a UTF-8 file, split at ``\n`` alone, blank ones too. A line that cannot be read is given with its problem.
+
+    Raises:
+        FormatError: the file cannot be read.
+    """
+    with open_binary(path) as file:
+        number = 0
+        try:
+            while content := file.readline(MAX_RECORD + 1):
+                number += 1
+                if len(content) > MAX_RECORD:
+                    yield Line(number, None, f"the line is longer than {MAX_RECORD >> 20} MiB: put one document on a line")
+                    while content and not content.endswith(b"\n"):
+                        content = file.readline(MAX_RECORD)
+                    continue
+                yield _line(number, content)
+        except (OSError, EOFError) as error:
+            raise FormatError(f"{path}:{number + 1}: cannot be read: {error}") from error
+
+
+def _line(number: int, content: bytes) -> Line:
+    try:
+        return Line(number, decode(content, mark=number == 1).rstrip("\r\n"))
+    except ValueError as error:
+        return Line(number, None, str(error))
+
+
+@contextmanager
+def replacing(path: PathLike) -> Iterator[IO[bytes]]:
+    """A file to write that takes the place of ``path`` when all went well; until then, and after an error, ``path`` is as it was.
+
+    Raises:
+        FormatError: the folder cannot be written to.
+    """
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as raw:
+            if target.suffix == ".gz":
+                with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
+                    yield cast(IO[bytes], packed)
+            else:
+                yield raw
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        _remove(temporary)
+        raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        _remove(temporary)
+        raise
+
+
+@contextmanager
+def replacing_folder(path: PathLike) -> Iterator[Path]:
+    """A folder to fill that becomes ``path`` when all went well.
+
+    Raises:
+        FormatError: there is a file or a folder with something in it already, or the place cannot be written to.
+    """
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FormatError(f"{target}: exists already: name a new folder")
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        temporary.replace(target)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _umask() -> int:
+    umask = os.umask(0)
+    os.umask(umask)
+    return umask
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
+
+
+def encode(text: str, what: str) -> bytes:
+    """Text as UTF-8.
+
+    Raises:
+        FormatError: it has a lone surrogate; ``what`` names the text.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise FormatError(f"{what}: character {error.start + 1} is a lone surrogate, which only JSON can carry") from None
+
+
+def printable(id: str) -> str:
+    """An id for a message: quoted where it has characters that would break the line."""
+    return id if id.isprintable() and id else repr(id)

@@ -1,0 +1,102 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conflict_nlp.counts import Count, parse
+
+bound = st.none() | st.integers(0, 10**12)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("at least a dozen soldiers", ">=12"),
+        ("one member of Baghdad’s security forces", "1"),
+        ("18 people, including civilians", "18"),
+        ("between 10 and 15", "10-15"),
+        ("10-15 villagers", "10-15"),
+        ("ten to twelve", "10-12"),
+        ("3 or 4 men", "3-4"),
+        ("up to 40", "<=40"),
+        ("fewer than 20 fighters", "<=20"),
+        ("nearly 100", "~100"),
+        ("some 300 families", "~300"),
+        ("more than 100", ">=100"),
+        ("no fewer than eight", ">=8"),
+        ("40 or more", ">=40"),
+        ("no casualties", "0"),
+        ("nobody", "0"),
+        ("several American troops", "?"),
+        ("dozens", "?"),
+        ("hundreds of people", "?"),
+        ("several hundred villagers", "?"),
+        ("hundreds of thousands of people", "?"),
+        ("an unspecified number of women", "?"),
+        ("civilians", "?"),
+        ("2,300", "2300"),
+        ("more than 300 000 people", ">=300000"),
+        ("1.5 million", "1500000"),
+        ("one and a half million", "1500000"),
+        ("half a million", "500000"),
+        ("a quarter of a million people", "250000"),
+        ("two dozen", "24"),
+        ("half a dozen men", "6"),
+        ("two hundred and six", "206"),
+        ("Twenty-one people", "21"),
+        ("a hundred men", "100"),
+        ("a mother and her child", "2"),
+        ("a couple of farmers", "2"),
+        ("a 12-year-old girl", "1"),
+        ("an Army jawan", "1"),
+        ("a Frontier Corps (FC) soldier", "1"),
+        ("soldiers of the 144 Battalion", "?"),
+        ("two soldiers of the 1st Brigade", "2"),
+        ("", "?"),
+    ],
+)
+def test_phrases_of_reports(text, count):
+    assert str(parse(text)) == count
+
+
+@given(st.integers(0, 10**9))
+def test_digits_are_themselves(number):
+    assert parse(f"{number} people").bounds == (number, number)
+    assert parse(f"{number:,} people").bounds == (number, number)
+    assert parse(f"at least {number} people").bounds == (number, None)
+
+
+@given(st.text(max_size=60))
+def test_any_text_gives_a_count_that_can_be_written_and_read(text):
+    count = parse(text)
+    assert Count.from_string(str(count)).bounds == count.bounds
+
+
+@given(bound, bound)
+def test_the_grammar_goes_both_ways(low, high):
+    if low is not None and high is not None and low > high:
+        low, high = high, low
+    if low == 0 and high is None:
+        return  # ">=0" says nothing and is never made
+    count = Count(low, high)
+    assert Count.from_string(str(count)) == count
+
+
+@pytest.mark.parametrize("text", ["", "12 people", "<3", "5-3", "~5-6", ">=", "-1", "1.5", "9" * 30])
+def test_other_text_is_refused(text):
+    with pytest.raises(ValueError, match="is no count"):
+        Count.from_string(text)
+
+
+def test_sums_keep_what_is_known():
+    assert str(Count(3, 3) + Count(2, 2)) == "5"
+    assert str(Count(3, 3) + Count(2, None)) == ">=5"
+    assert str(Count(3, 3) + Count()) == ">=3"
+    assert str(Count() + Count()) == "?"
+    assert str(Count(None, 40) + Count(1, 1)) == "1-41"
+    assert (Count(100, 100, True) + Count(1, 1)).approximate
+
+
+@given(st.lists(st.builds(Count, st.integers(0, 99).map(int), st.none()), min_size=3, max_size=3))
+def test_a_sum_does_not_depend_on_order(counts):
+    a, b, c = counts
+    assert a + b + c == c + (b + a)

@@ -1,0 +1,128 @@
+"""The sample files of each tool's documentation, rebuilt by hand, load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from conflict_nlp.document import Document
+from conflict_nlp.formats.brat import configuration
+from conflict_nlp.formats.labelstudio_config import labeling_config
+from conflict_nlp.formats.records import Record, collect
+from conflict_nlp.formats.registry import get, guess_input
+from conflict_nlp.schema import CONFLICT, Attribute, Label, Schema
+
+DATA = Path(__file__).parent / "data" / "formats"
+
+
+def load(name: str, *labels: Label) -> tuple[list[Document], set[str]]:
+    schema = Schema("sample", labels) if labels else CONFLICT
+    path = DATA / name
+    records: list[Record] = list(guess_input(path).read(path, schema))
+    return collect(records, schema), {kind for record in records for kind in record.dropped}
+
+
+def marked(document: Document) -> list[Any]:
+    return [(s.label, s.text, dict(s.attributes)) if s.attributes else (s.label, s.text) for s in document.spans]
+
+
+def linked(document: Document) -> list[tuple[str, str]]:
+    return [(document.span(link.anchor).text, document.span(link.argument).text) for link in document.links]
+
+
+def test_label_studio() -> None:
+    organization = Label("Organization", ("Person",), (Attribute("sort", "choice", ("company", "party")),))
+    (first, second), dropped = load("labelstudio.json", Label("Person"), organization)
+    assert (first.id, second.id, dict(first.meta)) == ("1", "2", {"source": "a newspaper"})
+    assert marked(first) == [("Person", "Jamshid Hashim"), ("Organization", "Trend Micro", {"sort": "company"})]
+    assert linked(first) == [("Trend Micro", "Jamshid Hashim")]  # drawn the other way, as the schema cannot have it
+    assert marked(second) == [("Organization", "annotation")]
+    assert dropped == {"skipped annotations", "answers to 'comment' that are no attribute of the region's label"}
+
+
+def test_prodigy() -> None:
+    labels = [Label("FAM", ("PERSON",)), Label("PERSON"), Label("NP"), Label("REF_PERSON", ("NP",))]
+    (document,), dropped = load("prodigy.jsonl", *labels)
+    assert marked(document) == [("FAM", "My mother"), ("PERSON", "Sasha Smith"), ("NP", "dogs"), ("NP", "pedigree cats"), ("REF_PERSON", "I")]
+    assert linked(document) == [("My mother", "Sasha Smith"), ("I", "dogs"), ("I", "pedigree cats")]
+    assert dict(document.meta) == {"source": "GitHub"}
+    assert dropped == {"relations of words that are no span", "tasks that were not accepted"}
+
+
+def test_doccano() -> None:
+    (first, second, third), dropped = load("doccano.jsonl", Label("ORG", ("DATE", "PERSON")), Label("DATE"), Label("PERSON"), Label("MISC"))
+    assert marked(first) == [("ORG", "Google"), ("DATE", "September 4, 1998"), ("PERSON", "Larry Page"), ("PERSON", "Sergey Brin")]
+    assert linked(first) == [("Google", "September 4, 1998"), ("Google", "Larry Page"), ("Google", "Sergey Brin")]
+    assert dict(first.meta) == {"source": "encyclopaedia"}
+    assert marked(second) == [("ORG", "firetrucks")]
+    assert marked(third) == [("ORG", "EU"), ("MISC", "German"), ("MISC", "British")]
+    assert dropped == {"comments"}
+
+
+def test_brat() -> None:
+    labels = [Label("MERGE-ORG", ("Organization",)), Label("Organization", ("Country",)), Label("Country"), Label("Product")]
+    (document,), dropped = load("brat", *labels)
+    assert document.id == "sony"
+    assert marked(document) == [
+        ("Organization", "Sony"),
+        ("MERGE-ORG", "joint venture"),
+        ("Organization", "Ericsson"),
+        ("Country", "Sweden"),
+        ("Product", "mobile\ntelephones"),
+    ]
+    assert linked(document) == [("joint venture", "Sony"), ("joint venture", "Ericsson"), ("Ericsson", "Sweden")]
+    assert {kind.split(" of ")[0] for kind in dropped} == {"notes", "normalizations (N)", "equivalences", "the attribute Negation", "the attribute Confidence"}
+
+
+def test_inception() -> None:
+    pytest.importorskip("cassis")
+    (document,), dropped = load("inception", Label("FOUNDING", ("PER", "ORG")), Label("PER"), Label("ORG", ("PER",)))
+    assert document.id == "acme.txt"
+    assert marked(document) == [("PER", "Ada Smith"), ("ORG", "Acme"), ("FOUNDING", "founded")]
+    assert linked(document) == [("Acme", "Ada Smith"), ("founded", "Ada Smith"), ("founded", "Acme")]
+    assert document.meta["sentences"] == [[0, len(document.text)]]
+    assert dropped == {"annotations of the layer Note"}
+
+
+def test_conll_2003() -> None:
+    (first, second), _ = load("conll2003.conll", Label("PER"), Label("LOC"), Label("ORG"), Label("MISC"))
+    assert first.text == "EU rejects German call to boycott British lamb . Peter Blackburn"
+    assert marked(first) == [("ORG", "EU"), ("MISC", "German"), ("MISC", "British"), ("PER", "Peter Blackburn")]
+    assert marked(second) == [("LOC", "BRUSSELS")]
+
+
+def test_guideline_lines() -> None:
+    (first, second), _ = load("guideline.lines")
+    assert first.attacks[0].attackers[0].text == "The air force"
+    assert [str(s.count) for s in first.labelled("CASUALTY")] == [">=12", "3"]
+    assert [s.subset for s in first.labelled("CASUALTY")] == [False, True]
+    assert [s.text for s in first.claims[0].attacks] == ["airstrikes"]
+    assert second.spans == ()
+    assert first.meta["source"] == "written for the tests"
+
+
+def test_label_studio_configuration_follows_the_schema() -> None:
+    root = ElementTree.fromstring(labeling_config(CONFLICT))
+    assert [label.get("value") for label in root.iter("Label")] == list(CONFLICT.names)
+    assert {relation.get("value") for relation in root.iter("Relation")} == {name for label in CONFLICT.labels for name in label.arguments}
+    asked = {element.get("name"): element.get("whenLabelValue") for tag in ("Choices", "TextArea") for element in root.iter(tag)}
+    assert asked == {f"{label.name}_{a.name}": label.name for label in CONFLICT.labels for a in label.attributes}
+    odd = Schema("odd", (Label('<a&"b'),))
+    assert [label.get("value") for label in ElementTree.fromstring(labeling_config(odd)).iter("Label")] == ['<a&"b']
+
+
+def test_brat_configuration_follows_the_schema() -> None:
+    text = configuration(CONFLICT)
+    assert "TIME\tArg1:ATTACK, Arg2:TIME" in text
+    assert "ATTACK\tArg1:CLAIM, Arg2:ATTACK" in text
+    assert "status\tArg:ATTACK, Value:actual|other" in text
+    assert "subset\tArg:CASUALTY\n" in text
+
+
+def test_formats_are_guessed() -> None:
+    guesses = {"labelstudio.json": "label-studio", "prodigy.jsonl": "prodigy", "doccano.jsonl": "doccano", "brat": "brat", "inception": "uima"}
+    assert {name: guess_input(DATA / name).name for name in guesses} == guesses
+    assert get("jsonl").name == "jsonl"

@@ -1,0 +1,157 @@
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import REPORT
+from examples import LengthBatches
+from safetensors.torch import load_file
+from settings import SettingsError, read_settings
+
+from conflict_nlp import load
+
+TRAIN = Path(__file__).parents[1] / "training" / "train.py"
+CONFIG = """
+encoder: some/encoder
+model: {span_size: 32, pair_size: 16, head_dropout: 0.0}
+training: {epochs: 4, batch_size: 2, encoder_lr: 1e-3, head_lr: 5e-3, ema: 0.5, precision: "no"}
+"""
+
+
+def document(id, words="Gunmen"):
+    text = REPORT.replace("Gunmen", words)
+    start = text.index("ambushed")
+    spans = [
+        {"id": "T1", "label": "ATTACK", "start": start, "end": start + 8, "text": "ambushed", "status": "actual", "incident": "i1"},
+        {"id": "T2", "label": "ATTACKER", "start": 0, "end": len(words), "text": words},
+    ]
+    return {"id": id, "text": text, "spans": spans, "links": [{"anchor": "T1", "argument": "T2"}]}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "config.yaml").write_text(CONFIG)
+    words = ["Gunmen", "Soldiers", "The brigades", "A convoy", "Three soldiers", "Al-Noor Brigades"]
+    (folder / "train.jsonl").write_text("".join(json.dumps(document(f"t{i}", w)) + "\n" for i, w in enumerate(words)))
+    (folder / "dev.jsonl").write_text("".join(json.dumps(document(f"d{i}", w)) + "\n" for i, w in enumerate(words[:2])))
+    return folder
+
+
+def command(data, encoder, output, *more):
+    files = ["--train", data / "train.jsonl", "--dev", data / "dev.jsonl", "--output", output, "--encoder", encoder]
+    return [sys.executable, TRAIN, data / "config.yaml", *files, *more]
+
+
+ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true"}
+
+
+def run(*arguments):
+    return subprocess.run([str(a) for a in command(*arguments)], capture_output=True, text=True, check=False, env=ENVIRONMENT)
+
+
+@pytest.fixture(scope="module")
+def trained(data, encoder_folder, tmp_path_factory):
+    output = tmp_path_factory.mktemp("run")
+    result = run(data, encoder_folder, output)
+    assert result.returncode == 0, result.stderr
+    return output
+
+
+def test_a_run_leaves_a_model_its_scores_and_a_log(trained, data):
+    nlp = load(trained, device="cpu")
+    assert set(nlp.thresholds.spans) == set(nlp.schema.names)
+    assert nlp.model.config.encoder_name == "some/encoder"
+    rows = list(csv.DictReader((trained / "log.csv").open()))
+    assert [int(r["epoch"]) for r in rows] == [1, 2, 3, 4]
+    assert float(rows[-1]["loss_tags"]) < float(rows[0]["loss_tags"])
+    scores = json.loads((trained / "scores.json").read_text())
+    from conflict_nlp.evaluation.summary import scores as score
+    from conflict_nlp.formats.jsonl import read_documents
+
+    gold = list(read_documents(data / "dev.jsonl"))
+    import dataclasses
+
+    found = [dataclasses.replace(nlp(d.text), id=d.id) for d in gold]
+    assert score(gold, found)["span_overlap_f1"] == pytest.approx(scores["span_overlap_f1"], abs=0.01)
+
+
+def test_weights_are_half_precision_safetensors(trained):
+    state = load_file(trained / "model.safetensors")
+    assert {t.dtype for t in state.values() if t.is_floating_point()} == {torch.float16}
+
+
+def test_the_same_seed_gives_the_same_model(trained, data, encoder_folder, tmp_path):
+    assert run(data, encoder_folder, tmp_path / "again").returncode == 0
+    assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trained, data, encoder_folder, tmp_path):
+    output = tmp_path / "killed"
+    process = subprocess.Popen([str(a) for a in command(data, encoder_folder, output)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
+    deadline = time.monotonic() + 120
+    while not list((output / "checkpoints").glob("epoch-*")) and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    result = run(data, encoder_folder, output)
+    assert result.returncode == 0, result.stderr
+    assert (output / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, tmp_path):
+    bad = shutil.copytree(data, tmp_path / "bad")
+    lines = [json.loads(line) for line in (bad / "train.jsonl").read_text().splitlines()]
+    lines[0]["spans"][0]["end"] = 9999
+    lines[2]["links"][0]["argument"] = "T9"
+    lines[3]["spans"][1]["label"] = "VILLAIN"
+    (bad / "train.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = run(bad, encoder_folder, tmp_path / "out")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    for line, words in ((1, "9999"), (3, "no span T9"), (4, "no label 'VILLAIN'")):
+        assert any(f"train.jsonl:{line}" in r and words in r for r in result.stderr.splitlines())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model: {}", "encoder is missing"),
+        ("- a", "encoder is missing"),
+        ("encoder: x\nepochs: 3", "unknown field epochs"),
+        ("encoder: x\ntraining: {epoch: 3}", "unknown field training.epoch"),
+        ("encoder: x\ntraining: {epochs: many}", "training.epochs is 'many', not int"),
+        ("encoder: [", "while parsing"),
+    ],
+)
+def test_bad_configurations_name_the_field(tmp_path, text, words):
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=words) as error:
+        read_settings(tmp_path / "c.yaml")
+    assert "c.yaml" in str(error.value)
+
+
+def test_the_configurations_of_the_repository_are_read():
+    for path in (TRAIN.parents[1] / "configs").glob("*.yaml"):
+        assert read_settings(path).encoder
+
+
+def test_batches_hold_every_example_once_and_similar_lengths():
+    lengths = [(i * 37) % 101 + 1 for i in range(403)]
+    batches = LengthBatches(lengths, 8, seed=1)
+    first = list(batches)
+    assert sorted(i for b in first for i in b) == list(range(403))
+    assert len(first) == len(batches)
+    assert first == list(batches)
+    batches.epoch = 1
+    assert first != list(batches)
+    spread = sum(max(lengths[i] for i in b) - min(lengths[i] for i in b) for b in first) / len(first)
+    assert spread < 10
