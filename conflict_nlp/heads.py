@@ -34,14 +34,14 @@ class SpanScorer(nn.Module):
         self.dropout = nn.Dropout(config.head_dropout)
         self.score = nn.Sequential(nn.Linear(size, size), nn.GELU(), self.dropout, nn.Linear(size, 1))
 
-    def forward(self, states: Tensor, tag_logits: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
+    def forward(self, states: Tensor, tag_logits: Tensor, word_mask: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """Representations [B, S, span_size] and logits [B, S] of the candidates."""
         first, last = candidates.spans.unbind(-1)
         row = torch.arange(len(states), device=states.device).unsqueeze(1)
         sums = F.pad(states.float().cumsum(1), (0, 0, 1, 0))
         width = (last - first + 1).unsqueeze(-1)
         mean = ((sums[row, last + 1] - sums[row, first]) / width).to(states.dtype)
-        after = (last + 1).clamp(max=states.shape[1] - 1)
+        after = torch.minimum(last + 1, word_mask.sum(1, keepdim=True) - 1)  # the window's last word has only itself, however long the batch
         # what the tagger saw at both ends and behind; no gradient, it has its own loss
         seen = torch.cat([tag_logits[row, at, candidates.labels] for at in (first, last, after)], dim=-1).detach()
         features = torch.cat([states[row, first], states[row, last], mean, seen.to(states.dtype)], dim=-1)

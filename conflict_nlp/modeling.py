@@ -176,7 +176,7 @@ class ConflictModel(PreTrainedModel):
         with torch.no_grad():
             extra = None if gold is None else Candidates(gold.spans, gold.labels, gold.mask)
             candidates = propose(tag_logits.softmax(-1), word_mask, self.config.max_starts, extra)
-        spans, span_logits = self.spans(states, tag_logits, candidates)
+        spans, span_logits = self.spans(states, tag_logits, word_mask, candidates)
         link_logits = self.links(spans, candidates).masked_fill(~self._allowed(candidates), float("-inf"))
         attribute_logits, cluster_states = self.attributes(spans).float(), self.clusters.project(spans).float()
         output = ConflictOutput(

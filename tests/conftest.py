@@ -62,14 +62,21 @@ def model_folder(encoder_folder: Path, tokenizer: PreTrainedTokenizerFast, tmp_p
     """An untrained model; its heads are as likely to say yes as no, so that documents have spans and links."""
     import torch
 
+    from conflict_nlp.collation import collate
+    from conflict_nlp.encoding import Windower
     from conflict_nlp.modeling import ConflictModel
 
     torch.manual_seed(1)
-    model = ConflictModel.from_encoder(str(encoder_folder), span_size=32, pair_size=16, window=64, overlap=16, max_starts=24)
-    with torch.no_grad():
-        model.tagger.bias.zero_()
-        for last in (model.spans.score[-1], model.links.out):  # decided, in either direction
+    model = ConflictModel.from_encoder(str(encoder_folder), span_size=32, pair_size=16, window=64, overlap=16, max_starts=40)
+    inputs = collate(list(Windower(tokenizer, 64, 16).windows(REPORT)), 0)
+    model.eval()
+    with torch.no_grad():  # no label, span or link is likelier than another by the accident of the seed
+        model.tagger.weight.mul_(20)
+        model.tagger.bias.sub_(model(**inputs).tag_logits.mean((0, 1)).flatten())
+        for last, name in ((model.spans.score[-1], "span_logits"), (model.links.out, "link_logits")):
             last.weight.mul_(40)
+            logits = model(**inputs)[name]
+            last.bias.sub_(logits[logits > float("-inf")].median())
     folder = tmp_path_factory.mktemp("model")
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

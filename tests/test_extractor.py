@@ -87,7 +87,8 @@ def test_texts_without_words_are_empty_documents(tiny, text):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [(None, "text 1 is NoneType"), (b"raid", "text 1 is bytes, not str: decode it first"), (3, "text 1 is int"), (["raid"], "text 1 is list")]
+    ("text", "words"),
+    [(None, "text 1 is NoneType"), (b"raid", "text 1 is bytes, not str: decode it first"), (3, "text 1 is int"), (["raid"], "text 1 is list")],
 )
 def test_what_is_no_text_is_refused(tiny, text, words):
     with pytest.raises(TypeError, match=words):

@@ -66,7 +66,7 @@ def test_results_are_of_the_embedded_weights(name: str) -> None:
     if not weights.is_file():
         pytest.skip(f"{weights.relative_to(ROOT)} does not exist")
     results = model_card.read_results(CARDS / "results" / f"{name}.json")
-    assert results["model"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest(), f"evaluate the weights anew: training/evaluate_model.py {weights.parent}"
+    assert results["model"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest(), f"evaluate them anew: training/evaluate_model.py {weights.parent}"
     assert results["model"]["bytes"] == weights.stat().st_size
     assert results["model"]["name"] == name
 
