@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -13,6 +13,9 @@ from conflict_nlp.checks import check
 from conflict_nlp.evaluation.command import ceaf, evaluate
 from conflict_nlp.extract import extract
 from conflict_nlp.formats.convert import convert
+
+# click's base of usage errors; newer releases of typer have click inside, older ones beside
+UsageMistake: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 for command in (extract, evaluate, ceaf, convert, check):
@@ -36,16 +39,20 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8")  # whatever the locale: texts are in any script
     try:
-        app()
-    except (ValueError, OSError) as error:
-        if isinstance(error, BrokenPipeError):  # the reader has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise SystemExit(0) from None
-        print(f"conflict-nlp: {_line(error)}", file=sys.stderr)
-        raise SystemExit(2) from None
+        raise SystemExit(app(standalone_mode=False))
+    except UsageMistake as error:
+        _fail(error.format_message())
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except (ValueError, OSError, RuntimeError) as error:  # a RuntimeError is torch's, out of memory say
+        _fail(str(error).strip() or type(error).__name__)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
 
 
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _fail(message: str) -> NoReturn:
+    print(f"conflict-nlp: {message.splitlines()[0]}", file=sys.stderr)
+    raise SystemExit(2) from None

@@ -49,8 +49,9 @@ class Count:
         """The sum; an unknown summand opens the upper bound."""
         if not self.known and not other.known:
             return Count()
+        low = (self.low or 0) + (other.low or 0)
         high = None if self.high is None or other.high is None else self.high + other.high
-        return Count((self.low or 0) + (other.low or 0), high, self.approximate or other.approximate)
+        return Count() if (low, high) == (0, None) else Count(low, high, self.approximate or other.approximate)
 
     @classmethod
     def from_string(cls, text: str) -> Count:
@@ -74,40 +75,65 @@ class Count:
 
 
 UNKNOWN = Count()
+LIMIT = 10**15  # more is no count of people, but noise
 
 _SCALE = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "lakh": 100_000, "k": 1_000, "m": 1_000_000}
-_NUMBER = re.compile(
-    r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:[,  ]\d{3})+)|(?P<plain>\d{1,15}(?:\.\d+)?))"
-    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000|k|m)\b)?"
-    r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
-    re.IGNORECASE,
-)
+_UNIT = {"dozen": 12, "score": 20, "hundred": 100, **_SCALE}
+_DASHES = str.maketrans("‐‑‒–—−", "------")
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b"
+
 _NONE = re.compile(
-    r"^(?:no(?! (?:fewer|less|more)\b)|zero|none|nobody|no one|without)\b|\bno (?:one|casualt\w+|injur\w+|deaths?|fatalit\w+|victims?)\b",
+    r"^(?:no(?! (?:fewer|less|more)\b)|zero|none|nobody|no one|without|neither|not (?:one|a)\b)\b"
+    r"|\bno (?:one|casualt\w+|injur\w+|deaths?|fatalit\w+|victims?)\b",
     re.IGNORECASE,
 )
-_VAGUE = re.compile(
-    r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people)"
-    r"|(?:a|an|the|unknown|unspecified|undetermined|unidentified|large|small|great)"
-    r" (?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy)s?)\b",
-    re.IGNORECASE,
+_PART = re.compile(
+    r"\b(?:half|thirds?|quarters?|most|some|any|many|several|few|part|number|majority) of (?:the|its|their|his|her|these|those|all|our)\b", re.IGNORECASE
 )
-_LEAST = r"(?:at least|at the least|no (?:fewer|less) than|not (?:fewer|less) than|more than|over|upwards? of|above|a minimum of|in excess of|exceed\w*)"
-# "as many as 40" names an upper limit, as "up to 40" does
-_MOST = r"(?:at (?:the )?most|up to|as (?:many|high) as|no more than|not more than|fewer than|less than|under|below|a maximum of)"
-_ABOUT = r"(?:about|around|approximately|approx\.?|roughly|nearly|almost|close to|some|an estimated|estimated|circa|c\.|~)"
-_BEFORE = re.compile(rf"(?:(?P<least>\b{_LEAST})|(?P<most>\b{_MOST})|(?P<about>(?<!\w){_ABOUT}))\s*(?:the|a|an|another|other)?\s*$", re.IGNORECASE)
-_AFTER = re.compile(r"^\s*(?:(?P<least>or more|plus\b|\+|at least)|(?P<most>or (?:fewer|less)|at (?:the )?most)|(?P<about>or so\b))", re.IGNORECASE)
-_RANGE = re.compile(r"^\s*(?:to|or|and|[-–—])\s*$", re.IGNORECASE)
-_ONE = re.compile(r"(?:a|an|one|another|the (?:other|only)|each|every)\b", re.IGNORECASE)
-_PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly) (?:couple|pair|duo)|both)\b", re.IGNORECASE)
-_CONJUNCT = re.compile(r"(?:\band\b|,)\s+(?:(?:his|her|their|its)\s+\w+|(?:a|an|another|one)\s+\w+)", re.IGNORECASE)
+_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b\d+ (?:in|out of) (?:every )?\d", re.IGNORECASE)
 _MULTITUDE = re.compile(
     r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores|hundred) of\b|\b(?:tens|hundreds|thousands|millions)\b",
     re.IGNORECASE,
 )
-_FRACTION = re.compile(r"(?<!and )\b(?:(half|quarter)(?: of)? a|a (half|quarter) (?:of a )?)\s*(dozen|hundred|thousand|million|billion)\b", re.IGNORECASE)
-_FRACTION_OF = {"dozen": 12, "hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_VAGUE = re.compile(
+    r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people)"
+    r"|(?:a|an|the|unknown|unspecified|undetermined|unidentified|untold|large|small|great)"
+    r" (?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy|platoon|patrol|party|squad|unit)s?)\b",
+    re.IGNORECASE,
+)
+_FRACTION = re.compile(
+    r"(?<!and )\b(?:(three[- ]quarters?|half|quarter)(?: of)? a|a (half|quarter) (?:of a )?)\s*(dozen|hundred|thousand|million|billion)\b", re.IGNORECASE
+)
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:[, \u00a0\u202f]\d{3}){1,4})|(?P<plain>\d{1,15}(?:\.\d+)?))"
+    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000|k|m)\b)?"
+    r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
+    re.IGNORECASE,
+)
+_LEAST = r"(?:\b(?:at least|at the least|(?:no|not) (?:fewer|less) than|more than|over|upwards? of|above|(?:a )?minimum(?: of)?|in excess of|exceed\w*)|[>≥])"
+# "as many as 40" names an upper limit, as "up to 40" does
+_MOST = r"(?:\b(?:at (?:the )?most|up to|as (?:many|high) as|(?:no|not) more than|fewer than|less than|under|below|(?:a )?maximum(?: of)?)|[<≤])"
+_ABOUT = r"(?:(?<!\w)(?:about|around|approximately|approx\.?|roughly|nearly|almost|close to|some|an estimated|estimated|circa|c\.|~))"
+_BEFORE = re.compile(rf"(?:(?P<least>{_LEAST})|(?P<most>{_MOST})|(?P<about>{_ABOUT}))[\s\"“”']*(?:the|a|an|another|other)?\s*$", re.IGNORECASE)
+_AFTER = re.compile(
+    r"^(?:\s*-?(?P<odd>odd\b)|\s*(?P<plus>-?plus\b|\+)"
+    r"|\s*(?:\w+\s+)??(?:(?P<least>or more|at least)|(?P<most>or (?:fewer|less)|at (?:the )?most)|(?P<about>or so\b)))",
+    re.IGNORECASE,
+)
+_RANGE = re.compile(r"^\s*(?:to|or|and|-)\s*$", re.IGNORECASE)
+_LABEL_BEFORE = re.compile(
+    r"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-"
+    r"|\b(?:child|children|girls?|boys?|minors|youths?|men|women|people|persons) (?:under|over|below|above|of))\s*$"
+)
+_LABEL_AFTER = re.compile(
+    rf"-?\s?(?:(?:years?|months?)[ -]old|mm\b|km\b|wheeler|something\b|{_MONTH}|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))"
+)
+_YEAR = re.compile(r"\b(?:of|in|since)\s*$")
+_PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly)\s+(?:\w+\s+){0,2}(?:couple|pair|duo)|twins|both)\b", re.IGNORECASE)
+_ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|\w+-year-old)\b", re.IGNORECASE)
+_CONJUNCT = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
+_COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
+_KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?P<noun>\w+)$", re.IGNORECASE)
 
 
 def parse(text: str) -> Count:
@@ -123,68 +149,94 @@ def parse(text: str) -> Count:
     >>> parse("several American troops").known
     False
     """
-    text = " ".join(text.split())
+    text = " ".join(text.translate(_DASHES).split())
     if _NONE.search(text):
         return Count(0, 0)
-    if _MULTITUDE.search(text):
+    if _MULTITUDE.search(text) or _PART.search(text):
         return UNKNOWN
-    # fractions and "a dozen" are numbers that text2num leaves alone
-    words = _FRACTION.sub(_fraction, text)
-    words = re.sub(r"\ba (dozen|score)\b", r"1 \1", words, flags=re.IGNORECASE)
-    words = re.sub(r"\ba (hundred|thousand|million)\b", r"one \1", words, flags=re.IGNORECASE)
-    digits = _digits(words)
-    numbers = [(m, _value(m)) for m in _NUMBER.finditer(digits)]
-    numbers = [(m, v) for m, v in numbers if not _is_label(digits, m)]
-    if not numbers:
-        return _without_number(text)
-    first, low = numbers[0]
-    if len(numbers) > 1:
-        second, high = numbers[1]
-        joint = digits[first.end() : second.start()]
-        between = re.search(r"\b(?:between|from)\s*$", digits[: first.start()], re.IGNORECASE)
-        if _RANGE.match(joint) and low < high and (between or joint.strip().lower() != "and"):
-            return Count(low, high)
-    before, after = _BEFORE.search(digits[: first.start()]), _AFTER.search(digits[first.end() :])
-    for match in (before, after):
-        if match is not None:
-            if match["least"]:
-                return Count(low, None)
-            if match["most"]:
-                return Count(None, low)
-            return Count(low, low, approximate=True)
-    return Count(low, low)
+    digits = _digits(text)
+    if _SHARE.search(digits):
+        return UNKNOWN
+    return _sum_of_conjuncts(digits) or _stated(digits, text)
 
 
 def _digits(text: str) -> str:
-    """Number words as digits; "one" as a pronoun or in a name does no harm, since the first number decides."""
-    joined = re.sub(r"(?<=[A-Za-z])-(?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", " ", text)
-    return str(alpha2digit(joined, "en", threshold=0))
+    """Number words as digits; fractions and "a dozen" are numbers that text2num leaves alone."""
+    words = _FRACTION.sub(_fraction, text)
+    words = re.sub(r"\ba (dozen|score)\b", r"1 \1", words, flags=re.IGNORECASE)
+    words = re.sub(r"\ba (hundred|thousand|million)\b", r"one \1", words, flags=re.IGNORECASE)
+    words = re.sub(r"-(?=(?:member|strong|odd)\b)|(?<=[A-Za-z])-(?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", " ", words)
+    return str(alpha2digit(words, "en", threshold=0))
 
 
 def _fraction(match: re.Match[str]) -> str:
-    whole = _FRACTION_OF[match[3].lower()]
-    return str(whole // (2 if (match[1] or match[2]).lower() == "half" else 4))
+    whole, part = _UNIT[match[3].lower()], (match[1] or match[2]).lower()
+    return str(whole // 2 if part == "half" else whole * 3 // 4 if part.startswith("three") else whole // 4)
+
+
+def _stated(digits: str, text: str) -> Count:
+    numbers = [match for match in _NUMBER.finditer(digits) if not _is_label(digits, match)]
+    if not numbers:
+        return _without_number(text)
+    first, low = numbers[0], _value(numbers[0])
+    if low > LIMIT:
+        return UNKNOWN
+    bound = _bound(digits, first)
+    if len(numbers) > 1:
+        second, high = numbers[1], _value(numbers[1])
+        joint = digits[first.end() : second.start()]
+        between = re.search(r"\b(?:between|from)\s*$", digits[: first.start()], re.IGNORECASE)
+        if second["scale"] and not first["scale"] and _RANGE.match(joint):
+            low *= _factor(second["scale"])  # 200 to 300 thousand
+        ranged = _RANGE.match(joint) and (between or joint.strip().lower() != "and")
+        if low < high <= LIMIT and (ranged or (bound == "least" and _bound(digits, second) == "most")):
+            return Count(low, high)
+    return {"least": Count(low, None), "most": Count(None, low), "about": Count(low, low, True), "": Count(low, low)}[bound]
+
+
+def _bound(digits: str, number: re.Match[str]) -> str:
+    """Whether a number is named as ``least``, ``most`` or ``about``, or simply."""
+    for match in (_BEFORE.search(digits[: number.start()]), _AFTER.search(digits[number.end() :])):
+        if match is not None:
+            found = next(name for name, value in match.groupdict().items() if value)
+            return {"odd": "about", "plus": "least"}.get(found, found)
+    return ""
 
 
 def _value(match: re.Match[str]) -> int:
-    value = float(re.sub(r"[,\s ]", "", match["grouped"] or match["plain"]))
-    if match["half"]:
-        value += 0.5
-    if scale := match["scale"]:
-        value *= int(scale) if scale.isdigit() else _SCALE[scale.lower()]
-    if dozen := match["dozen"]:
-        value *= 12 if dozen.lower().startswith("dozen") else 20
-    return int(value)
+    whole, _, part = re.sub(r"[,\s]", "", match["grouped"] or match["plain"]).partition(".")
+    factor = _factor(match["scale"]) * _UNIT.get((match["dozen"] or "").lower().rstrip("s"), 1)
+    # exact: a float would round large numbers
+    decimals = int(part or 0) * factor // int("1" + "0" * len(part))
+    return int(whole) * factor + decimals + (factor // 2 if match["half"] else 0)
+
+
+def _factor(scale: str | None) -> int:
+    return 1 if scale is None else int(scale) if scale.isdigit() else _SCALE[scale.lower()]
 
 
 def _is_label(text: str, match: re.Match[str]) -> bool:
-    """A number that names instead of counting: the 1st Brigade, a 12-year-old girl, aged 30, Resolution 242."""
+    """A number that names instead of counting: the 1st Brigade, a 12-year-old girl, aged 30, Resolution 242, of 1927."""
     before, after = text[: match.start()], text[match.end() :]
-    return bool(
-        re.search(r"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-)\s*$", before)
-        or re.match(r"-?\s?(?:(?:years?|months?)[ -]old|mm\b|km\b|%|per ?cent|wheeler|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))", after)
-        or (re.search(r"\(\s*$", before) and re.match(r"\s*\)", after))
-    )
+    year = _YEAR.search(before) and re.fullmatch(r"(?:19|20)\d\d", match[0])
+    return bool(year or _LABEL_BEFORE.search(before) or _LABEL_AFTER.match(after) or (re.search(r"\(\s*$", before) and re.match(r"\s*\)", after)))
+
+
+def _sum_of_conjuncts(digits: str) -> Count | None:
+    """The sum of "a man and two women" or "a mother and her child", where every conjunct is counted."""
+    parts = _CONJUNCT.split(digits)
+    if len(parts) < 2 or not _COUNTED.match(parts[0]) or re.search(r"\b(?:between|from|including)\b|\d\s*$", digits[: len(parts[0])], re.IGNORECASE):
+        return None
+    total = _stated(parts[0], parts[0])
+    for part in parts[1:]:
+        if kin := _KIN.match(part):
+            plural = kin["noun"].lower().endswith(("s", "children", "family", "men", "people"))
+            total += Count.from_string(kin["number"]) if kin["number"] else UNKNOWN if plural else Count(1, 1)
+        elif _COUNTED.match(part):
+            total += _stated(part, part)
+        else:
+            return None
+    return total if total.low is not None else None
 
 
 def _without_number(text: str) -> Count:
@@ -192,7 +244,4 @@ def _without_number(text: str) -> Count:
         return UNKNOWN
     if _PAIR.search(text):
         return Count(2, 2)
-    if _ONE.match(text):
-        conjuncts = len(_CONJUNCT.findall(text))
-        return Count(1 + conjuncts, 1 + conjuncts)
-    return UNKNOWN
+    return Count(1, 1) if _ONE.match(text) else UNKNOWN

@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+Key: TypeAlias = tuple[int, int, int]
+"""What tells the spans of a document apart: start, end (negative, so that the longer sorts first) and label."""
 
 FLOOR = 0.05  # spans below are never looked at
 
@@ -103,7 +105,7 @@ def read_windows(output: ConflictOutput, windows: Sequence[Window], slots: Seque
     probabilities, states = _numpy(output.attribute_logits), _numpy(output.cluster_states)
     for slot in slots:
         part = slice(slot.offset, slot.offset + slot.size)
-        exponentials = np.exp(probabilities[..., part] - probabilities[..., part].max(-1, initial=0.0, keepdims=True))
+        exponentials = np.exp(probabilities[..., part] - probabilities[..., part].max(-1, keepdims=True))
         probabilities[..., part] = exponentials / exponentials.sum(-1, keepdims=True)
     readings = []
     for row, window in enumerate(windows):
@@ -159,7 +161,7 @@ class _Found:
     row: int
 
     @property
-    def key(self) -> tuple[int, int, int]:
+    def key(self) -> Key:
         return self.start, -self.end, self.label
 
 
@@ -168,7 +170,7 @@ class _Spans:
 
     def __init__(self) -> None:
         self.by_label: dict[int, list[tuple[int, int]]] = {}
-        self.found: dict[tuple[int, int, int], _Found] = {}
+        self.found: dict[Key, _Found] = {}
 
     def at(self, label: int, start: int, end: int) -> _Found | None:
         """The span of this label that overlaps these characters, if there is one."""
@@ -199,42 +201,43 @@ def assemble(
 ) -> Document:
     """Join the windows of a text to one document."""
     limits = np.array([thresholds.spans.get(name, thresholds.span) for name in schema.names], dtype=np.float32)
-    decided = [_decide(reading, schema, limits, thresholds) for reading in readings]
+    passed = [np.flatnonzero(reading.scores >= limits[reading.labels]) for reading in readings]
     spans = _Spans()
-    for reading, (kept, _) in zip(readings, decided, strict=True):
-        for row in kept[reading.owned[kept]]:
+    for reading, rows in zip(readings, passed, strict=True):
+        for row in rows[reading.owned[rows]]:
             spans.add(_found(reading, int(row)))
-    links: dict[tuple[tuple[int, int, int], tuple[int, int, int]], float] = {}
-    for reading, (_, pairs) in zip(readings, decided, strict=True):
-        for a, b in pairs:
-            if not (reading.owned[a] or reading.owned[b]):
-                continue
-            anchor, argument = _resolve(spans, reading, int(a)), _resolve(spans, reading, int(b))
-            if argument is None and anchor is not None and reading.owned[a]:
-                argument = _found(reading, int(b))  # its own window saw no anchor for it
-                spans.add(argument)
-            if anchor is not None and argument is not None and anchor.key != argument.key:
-                pair = (anchor.key, argument.key)
-                links[pair] = max(links.get(pair, 0.0), float(reading.links[a, b]))
-    links = {pair: score for pair, score in links.items() if pair[0] in spans.found and pair[1] in spans.found}
+    dependent = {i for i, name in enumerate(schema.names) if name not in schema.anchors and any(schema.takes(a, name) for a in schema.anchors)}
+    links = _links(readings, passed, spans, dependent, thresholds)
     linked = {argument for _, argument in links}
-    anchors = {schema.index(name) for name in schema.anchors}
-    found = sorted((s for s in spans.found.values() if s.label in anchors or s.key in linked), key=lambda s: s.key)
+    found = sorted((s for s in spans.found.values() if s.label not in dependent or s.key in linked), key=lambda s: s.key)
     return _document(text, found, links, schema, slots, thresholds, cluster_score)
 
 
-def _decide(reading: WindowReading, schema: Schema, limits: Floats, thresholds: Thresholds) -> tuple[Ints, Ints]:
-    """The rows of a window's spans, and the pairs of its links, that pass the thresholds."""
-    passed = reading.scores >= limits[reading.labels]
-    scores = reading.links * passed[:, None] * passed[None, :]
-    best = scores.max(axis=0, initial=0.0)
-    anchors = [schema.index(name) for name in schema.anchors]
-    is_argument = ~np.isin(reading.labels, anchors)
-    only = is_argument[None, :] & (scores == best[None, :]) & (best[None, :] >= thresholds.only_link)
-    pairs = np.argwhere(((scores >= thresholds.link) | only) & (scores > 0))
-    linked = np.zeros(len(passed), dtype=np.bool_)
-    linked[pairs[:, 1]] = True
-    return np.flatnonzero(passed & (~is_argument | linked)), pairs
+def _links(
+    readings: Sequence[WindowReading], passed: Sequence[Ints], spans: _Spans, dependent: set[int], thresholds: Thresholds
+) -> dict[tuple[Key, Key], float]:
+    """The links that pass, and for an argument that has none its likeliest one in any window, if that is likely enough."""
+    links: dict[tuple[Key, Key], float] = {}
+    likeliest: dict[Key, tuple[float, Key]] = {}
+    for reading, rows in zip(readings, passed, strict=True):
+        scores = reading.links[np.ix_(rows, rows)]
+        for i, j in np.argwhere((scores >= min(thresholds.link, thresholds.only_link)) & (scores > 0)):
+            a, b, score = int(rows[i]), int(rows[j]), float(scores[i, j])
+            anchor, argument = _resolve(spans, reading, a), _resolve(spans, reading, b)
+            if anchor is None or not (reading.owned[a] or reading.owned[b]):
+                continue
+            if argument is None and reading.owned[a]:
+                argument = _found(reading, b)  # the window that it belongs to did not see it
+                spans.add(argument)
+            if argument is None or anchor.key == argument.key:
+                continue
+            if score >= thresholds.link:
+                links[anchor.key, argument.key] = max(links.get((anchor.key, argument.key), 0.0), score)
+            if argument.label in dependent and score > likeliest.get(argument.key, (0.0,))[0]:
+                likeliest[argument.key] = (score, anchor.key)
+    linked = {argument for _, argument in links}
+    only = {(anchor, argument): score for argument, (score, anchor) in likeliest.items() if argument not in linked and score >= thresholds.only_link}
+    return links | only
 
 
 def _found(reading: WindowReading, row: int) -> _Found:
@@ -248,7 +251,7 @@ def _resolve(spans: _Spans, reading: WindowReading, row: int) -> _Found | None:
 def _document(
     text: str,
     found: Sequence[_Found],
-    links: Mapping[tuple[tuple[int, int, int], tuple[int, int, int]], float],
+    links: Mapping[tuple[Key, Key], float],
     schema: Schema,
     slots: Sequence[AttributeSlot],
     thresholds: Thresholds,

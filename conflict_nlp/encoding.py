@@ -116,7 +116,9 @@ class Windower:
     def _words(self, text: str, offset: int) -> _Words:
         # a lone surrogate cannot be encoded; any other character keeps the offsets
         clean = text if text.isascii() else "".join("�" if "\ud800" <= c <= "\udfff" else c for c in text)
-        encoded = self.tokenizer(clean, add_special_tokens=False, return_offsets_mapping=True, truncation=False, padding=False, verbose=False)
+        # a report that says [SEP] means the word
+        options = {"add_special_tokens": False, "split_special_tokens": True, "truncation": False, "padding": False, "verbose": False}
+        encoded = self.tokenizer(clean, return_offsets_mapping=True, **options)
         ids: list[int] = []
         starts: list[int] = []
         ends: list[int] = []

@@ -56,6 +56,8 @@ def extract(
     """Label reports: who attacked whom, with what, where and when, who was hurt, and who claims whose sovereignty was breached."""
     if example == bool(inputs):
         raise InputError("give files, - for standard input, or --example" if not example else "--example takes no files")
+    if inputs and inputs.count("-") > 1:
+        raise InputError("standard input (-) can be read once only")
     sources = [Example()] if example else [source(name) for name in inputs or []]
     total = sum(s.count() for s in sources)  # every input is read once before any is labelled: a bad one stops all
 
@@ -91,11 +93,11 @@ class Example(Source):
         yield Report((resources.files("conflict_nlp") / "example.txt").read_text(encoding="utf-8").strip(), "example", {})
 
 
-class StandardInput(Source):
-    """One report on standard input."""
+class Stream(Source):
+    """One report from standard input or a pipe, which can be read once only."""
 
-    def __init__(self) -> None:
-        self.text = _decoded(sys.stdin.buffer.read(), "standard input")
+    def __init__(self, name: str, content: bytes) -> None:
+        self.text = _decoded(content, name)
 
     def reports(self) -> Iterator[Report]:
         """The one report."""
@@ -138,12 +140,16 @@ def source(name: str) -> Source:
         InputError: it is missing or a folder.
     """
     if name == "-":
-        return StandardInput()
+        if sys.stdin is None:
+            raise InputError("standard input is closed")
+        return Stream("standard input", sys.stdin.buffer.read())
     path = Path(name)
     if not path.exists():
         raise InputError(f"{name}: no such file")
     if path.is_dir():
         raise InputError(f"{name} is a folder: name the files in it, {name.rstrip('/')}/*.txt")
+    if not path.is_file():
+        return Stream(name, path.read_bytes())
     json_suffixes = (".jsonl", ".ndjson")
     return JsonLines(path) if path.suffix.lower() in json_suffixes or path.name.endswith(".jsonl.gz") else TextFile(path)
 

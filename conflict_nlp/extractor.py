@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from conflict_nlp.collation import collate
 from conflict_nlp.decoding import Thresholds, WindowReading, assemble, read_windows
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Window, Windower
-from conflict_nlp.loading import load_pretrained, resolve_device
+from conflict_nlp.loading import ModelError, load_pretrained, resolve_device
 from conflict_nlp.schema import Schema
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class Extractor:
         Raises:
             TypeError: the text is no ``str``.
         """
-        return next(self.pipe([text]))
+        return next(self.pipe([checked(text)]))
 
     def pipe(self, texts: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[Document]:
-        """Label texts in order, as they come: at most ``8 * batch_size`` windows are held, however long the stream or a text is.
+        """Label texts in order, as they come: at most ``8 * batch_size`` windows wait for the model, however long the stream or a text is.
 
         Args:
             texts: any iterable, endless ones too.
@@ -80,8 +81,7 @@ class Extractor:
         Raises:
             TypeError: a text is no ``str``; the message gives its number.
         """
-        for text, readings in self.read(texts, batch_size):
-            yield self.assemble(text, readings, self.thresholds)
+        return (self.assemble(text, readings, self.thresholds) for text, readings in self.read(texts, batch_size))
 
     def read(self, texts: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[tuple[str, list[WindowReading]]]:
         """Each text with what the model saw in its windows, before any threshold; :meth:`assemble` makes the document of it."""
@@ -95,10 +95,18 @@ class Extractor:
         pending: deque[_Job] = deque()
         waiting: list[tuple[_Job, int, Window]] = []
         limit = batch_size * LOOKAHEAD
-        for number, text in enumerate(texts, 1):
-            job = _Job(checked(text, number))
+        stream = iter(texts)
+        for number in count(1):
+            try:
+                job = _Job(checked(next(stream), f"text {number}"))
+            except StopIteration:
+                break
+            except Exception:
+                self._run(waiting, batch_size)  # what came before is not lost
+                yield from _drain(pending)
+                raise
             pending.append(job)
-            for window in self.windower.windows(text):
+            for window in self.windower.windows(job.text):
                 waiting.append((job, len(job.readings), window))
                 job.readings.append(None)
                 job.missing += 1
@@ -140,7 +148,7 @@ def _drain(pending: deque[_Job]) -> Iterator[tuple[str, list[WindowReading]]]:
         yield job.text, [reading for reading in job.readings if reading is not None]
 
 
-def checked(text: object, number: int | None = None) -> str:
+def checked(text: object, name: str = "the text") -> str:
     """The text itself, if it is one.
 
     Raises:
@@ -148,15 +156,14 @@ def checked(text: object, number: int | None = None) -> str:
     """
     if isinstance(text, str):
         return text
-    name = "the text" if number is None else f"text {number}"
-    mend = ": decode it first" if isinstance(text, bytes | bytearray) else ""
+    mend = ": decode it first" if isinstance(text, bytes | bytearray) else ": label many with pipe" if isinstance(text, list | tuple) else ""
     raise TypeError(f"{name} is {type(text).__name__}, not str{mend}")
 
 
 def load(
     model: str | PathLike[str] | None = None,
     *,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     thresholds: Mapping[str, Any] | None = None,
 ) -> Extractor:
     """An extractor, ready to label texts.
@@ -170,7 +177,11 @@ def load(
         conflict_nlp.ModelError: the folder or Hub id holds no model that this library can load, or the device is not there.
         ValueError: a threshold is unknown or no probability.
     """
-    place = resolve_device(device)
+    place = resolve_device(str(device))
     pretrained, tokenizer = load_pretrained(model)
     pretrained.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device
+    try:
+        Extractor(pretrained, tokenizer)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"{model or 'the embedded model'}: config.json is not usable: {error}") from error
     return Extractor(pretrained, tokenizer, thresholds)

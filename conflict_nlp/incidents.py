@@ -30,6 +30,7 @@ def cluster_mentions(mentions: Sequence[Mention], score: ClusterScore, threshold
     a new one otherwise (average linkage, decided left to right as in entity-level coreference; Clark and Manning 2015).
     """
     numbers: list[int] = []
+    events = 0
     for start in range(0, len(mentions), BATCH):
         pairs = [(i, j) for i in range(start, min(start + BATCH, len(mentions))) for j in range(max(0, i - MEMORY), i)]
         probabilities: dict[tuple[int, int], float] = {}
@@ -44,5 +45,7 @@ def cluster_mentions(mentions: Sequence[Mention], score: ClusterScore, threshold
                 agreement.setdefault(numbers[j], []).append(probabilities[i, j])
             means = {number: sum(values) / len(values) for number, values in agreement.items()}
             best = max(means, key=lambda number: means[number], default=None)
-            numbers.append(best if best is not None and means[best] >= threshold else max(numbers, default=0) + 1)
+            if best is None or means[best] < threshold:
+                best = events = events + 1
+            numbers.append(best)
     return numbers

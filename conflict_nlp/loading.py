@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from conflict_nlp.modeling import ConflictModel
 
 EMBEDDED = Path(__file__).parent / "weights" / "small"
-FILES = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"]
+SAVED = ["config.json", "model.safetensors", "tokenizer.json"]
+FILES = [*SAVED, "tokenizer_config.json", "special_tokens_map.json"]
 
 
 class ModelError(ValueError):
@@ -34,7 +35,7 @@ def resolve_device(device: str) -> torch.device:
 
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
-    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", device):
+    if not re.fullmatch(r"(cpu|mps|cuda)(:\d+)?", device):
         raise ModelError(f"device {device!r} is none of auto, cpu, cuda, cuda:1, mps")
     place = torch.device(device)
     there = {"cpu": 1, "mps": int(torch.backends.mps.is_available()), "cuda": torch.cuda.device_count()}[place.type]
@@ -57,27 +58,34 @@ def load_pretrained(name: str | PathLike[str] | None) -> tuple[ConflictModel, Pr
 
     import torch
     from safetensors import SafetensorError
-    from transformers import PreTrainedTokenizerFast
-    from transformers.utils import logging
+    from transformers import PreTrainedTokenizerFast, logging
 
     from conflict_nlp.modeling import ConflictConfig, ConflictModel
 
-    bars = logging.is_progress_bar_enabled()
+    bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
+    logging.set_verbosity(50)  # what it has to say is in the exception or in the report
     try:
         loaded: Any = ConflictModel.from_pretrained(
-            folder, config=ConflictConfig.from_dict(config), dtype=torch.float32, use_safetensors=True, output_loading_info=True, local_files_only=True
+            folder,
+            config=ConflictConfig.from_dict(config),
+            dtype=torch.float32,
+            use_safetensors=True,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            local_files_only=True,
         )
         model, report = loaded
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{folder}: the model cannot be read, it may be truncated: {_line(error)}") from error
+        raise ModelError(f"{folder}: the model cannot be read: {_line(error)}") from error
     except Exception as error:  # tokenizers raises bare Exceptions
         raise ModelError(f"{folder}: the tokenizer cannot be read: {_line(error)}") from error
     finally:
+        logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"], *(str(k) for k in report["mismatched_keys"])})
+    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"], *(k[0] for k in report["mismatched_keys"])})
     if wrong:
         raise ModelError(f"{folder}: the weights do not fit config.json: {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}")
     return model, tokenizer
@@ -100,8 +108,8 @@ def _folder(name: str) -> Path:
 
 
 def _checked_config(folder: Path) -> dict[str, Any]:
-    missing = [name for name in FILES[:3] if not (folder / name).is_file()]
-    if len(missing) == 3:
+    missing = [name for name in SAVED if not (folder / name).is_file()]
+    if missing == SAVED:
         raise ModelError(f"{folder} holds no model")
     if missing:
         raise ModelError(f"{folder} is incomplete, it lacks {', '.join(missing)}")
@@ -115,7 +123,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     try:
         Schema.from_dict(config.get("schema") or {})
     except SchemaError as error:
-        raise ModelError(f"{folder}: {error}") from error
+        raise ModelError(f"{folder / 'config.json'}: {error}") from error
     return dict(config)
 
 

@@ -105,9 +105,11 @@ class ConflictModel(PreTrainedModel):
 
     def __init__(self, config: ConflictConfig) -> None:
         super().__init__(config)
+        limit = longest_window(AutoConfig.for_model(**config.encoder))
+        if not isinstance(config.window, int) or config.window > limit:
+            raise ValueError(f"window is {config.window!r}, and the encoder reads {limit} tokens at most")
         self.label_schema = Schema.from_dict(config.schema)
-        encoder = dict(config.encoder)
-        self.encoder = AutoModel.from_config(AutoConfig.for_model(**encoder))
+        self.encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder))
         if hasattr(self.encoder, "pooler"):
             self.encoder.pooler = None
         hidden = self.encoder.config.hidden_size
@@ -136,13 +138,8 @@ class ConflictModel(PreTrainedModel):
         Raises:
             ValueError: the window is longer than what the encoder reads.
         """
-        pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, **(encoder_settings or {}))
-        # RoBERTa and its kin count positions from behind the padding's
-        limit = getattr(pretrained.config, "max_position_embeddings", None) or 512
-        limit -= 2 * bool(pretrained.config.pad_token_id)
-        window = settings.get("window", min(320, limit))
-        if window > limit:
-            raise ValueError(f"a window of {window} tokens is longer than the {limit} that {encoder} reads: set window in the configuration")
+        pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, use_safetensors=True, **(encoder_settings or {}))
+        window = settings.get("window", min(320, longest_window(pretrained.config)))
         defaults = {"encoder_name": encoder, "window": window, "overlap": window // 4}
         config = ConflictConfig(encoder=pretrained.config.to_dict(), schema=schema.to_dict(), **{**defaults, **settings})
         model = cls(config)
@@ -206,3 +203,10 @@ class ConflictModel(PreTrainedModel):
         # a span is not its own argument
         itself = torch.eye(allowed.shape[1], dtype=torch.bool, device=allowed.device)
         return allowed & candidates.mask.unsqueeze(1) & candidates.mask.unsqueeze(2) & ~itself
+
+
+def longest_window(encoder: PreTrainedConfig) -> int:
+    """How many tokens an encoder reads."""
+    positions: int = getattr(encoder, "max_position_embeddings", None) or 512
+    # RoBERTa and its kin count positions from behind the padding's
+    return positions - 2 * bool(encoder.pad_token_id)

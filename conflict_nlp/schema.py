@@ -122,6 +122,8 @@ class Schema:
         Raises:
             SchemaError: the data are no schema, or were written by a newer version of the library.
         """
+        if not isinstance(data, Mapping):
+            raise SchemaError(f"a schema is an object with name and labels, not {data!r:.40}")
         version = data.get("version", SCHEMA_VERSION)
         if not isinstance(version, int) or version > SCHEMA_VERSION:
             raise SchemaError(f"the schema has version {version}, this library reads up to {SCHEMA_VERSION}: update conflict-nlp")

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from conflict_nlp.decoding import Thresholds, WindowReading, assemble
 from conflict_nlp.encoding import COUNT_CLASSES, attribute_slots
-from conflict_nlp.schema import CONFLICT
+from conflict_nlp.schema import CONFLICT, Label, Schema
 
 SLOTS = attribute_slots(CONFLICT)
 CLASSES = sum(s.size for s in SLOTS)
@@ -97,6 +97,27 @@ def test_an_argument_that_only_the_other_window_links_is_kept():
     document = decode([left, right])
     assert found(document) == [("ATTACK", 12, 12), ("TIME", 17, 17)]
     assert linked(document) == {(12, 17)}
+
+
+def test_a_weak_link_is_taken_only_where_no_window_has_a_strong_one():
+    left = reading([("ATTACK", 3, 3, 0.9), ("TARGET", 17, 17, 0.9)], {(0, 1): 0.35}, (0, 15))
+    right = reading([("TARGET", 17, 17, 0.9), ("ATTACK", 20, 20, 0.9)], {(1, 0): 0.95}, (15, 40))
+    assert linked(decode([left, right])) == {(20, 17)}
+    assert linked(decode([left, reading([("TARGET", 17, 17, 0.9)], {}, (15, 40))])) == {(3, 17)}
+
+
+def test_labels_that_no_anchor_takes_stand_alone():
+    schema = Schema("names", (Label("PERSON"), Label("PLACE")))
+    window = WindowReading(
+        *(np.array(x, dtype=np.int64) for x in ([0, 5], [4, 9], [0, 1])),
+        owned=np.ones(2, dtype=np.bool_),
+        labels=np.array([0, 1]),
+        scores=np.array([0.9, 0.9], dtype=np.float32),
+        links=np.zeros((2, 2), dtype=np.float32),
+        attributes=np.zeros((2, 1), dtype=np.float32),
+        states=np.ones((2, 64), dtype=np.float32),
+    )
+    assert [s.label for s in assemble("Anna Gao.", [window], schema, (), Thresholds(), always).spans] == ["PERSON", "PLACE"]
 
 
 def test_counts_come_from_the_words_or_from_the_model():

@@ -46,13 +46,18 @@ def test_words_without_end_and_texts_without_blanks_are_read():
         check(WINDOWER, text)
 
 
-def test_a_text_is_cut_the_same_however_it_is_chunked():
-    text = (REPORT + "\n") * 200
-    whole = [w.starts.tolist() for w in WINDOWER.windows(text)]
-    starts = sorted({s for w in whole for s in w})
-    assert len(text) > 2 * CHUNK
-    assert [text[s:].split()[0][0] for s in starts] == [text[s] for s in starts]
+def test_a_text_is_cut_the_same_however_it_is_chunked(monkeypatch):
+    text = (REPORT + "\n") * 40
+    whole = [(w.input_ids.tolist(), w.starts.tolist(), w.own) for w in WINDOWER.windows(text)]
+    monkeypatch.setattr("conflict_nlp.encoding.CHUNK", 300)
+    assert [(w.input_ids.tolist(), w.starts.tolist(), w.own) for w in WINDOWER.windows(text)] == whole
     check(WINDOWER, text)
+
+
+def test_a_report_that_names_special_tokens_means_the_words():
+    (window,) = WINDOWER.windows("raid [SEP] in [PAD] Gao")
+    assert sorted(set(window.input_ids.tolist()) & {0, 2, 3}) == [2, 3]
+    assert (window.input_ids == 3).sum() == 1
 
 
 def test_empty_and_blank_texts_have_no_windows():
@@ -93,8 +98,10 @@ def test_gold_is_found_again_in_the_labels(document):
     if len(windows) != 1:
         return
     labels = window_labels(windows[0], document, CONFLICT)
-    assert len(labels.spans) <= len(document.spans)
-    assert labels.links.sum() <= len(document.links)
+    places = list(zip(windows[0].starts.tolist(), windows[0].ends.tolist(), strict=True))
+    seen = [s for s in document.spans if any(s.start < b and a < s.end for a, b in places) and places[0][0] <= s.start and s.end <= places[-1][1]]
+    assert len(labels.spans) == len(seen)
+    assert labels.links.sum() == sum({k.anchor, k.argument} <= {s.id for s in seen} for k in document.links)
     for (first, last), label in zip(labels.spans.tolist(), labels.labels.tolist(), strict=True):
         start, end = windows[0].starts[first], windows[0].ends[last]
         own = [s for s in document.spans if s.label == CONFLICT.names[label] and s.start < end and start < s.end]

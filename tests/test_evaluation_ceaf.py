@@ -44,7 +44,7 @@ CASES: dict[str, tuple[Entities, Entities, EntityScore]] = {
     "a tie that cannot be solved": ([["x", "y"], ["z"]], [["x"], ["y"]], EntityScore(1, 2, 2)),
     "case, articles and punctuation": ([["The U.S. Embassy"]], [["us  embassy,"]], EntityScore(1, 1, 1)),
     "a part of a mention is another string": ([["armed men"]], [["men"]], EntityScore(0, 1, 1)),
-    "a prediction without mentions fits anything, as in the scorer": ([["x"]], [[]], EntityScore(1, 1, 1)),
+    "a prediction without mentions fits anything; files may not hold one": ([["x"]], [[]], EntityScore(1, 1, 1)),
 }
 
 
@@ -103,7 +103,7 @@ def test_normalise() -> None:
 def test_files(tmp_path: Path) -> None:
     gold, predicted = tmp_path / "gold.json", tmp_path / "predicted.json"
     gold.write_text(json.dumps({"docid": "TST1-MUC3-0002", "extracts": {"PerpInd": [[["the guerrillas", 3], ["rebels", 40]], []], "Weapon": []}}) + "\n")
-    write_predictions(predicted, {"TST1-MUC3-0002": {"PerpInd": [["Guerrillas"]], "Weapon": [["bomb"]]}})
+    write_predictions(predicted, {"TST1-MUC3-0002": {"PerpInd": [["Guerrillas"], []], "Weapon": [["bomb"]]}})
     assert json.loads(predicted.read_text()) == {"10002": {"pred_extracts": {"PerpInd": [["Guerrillas"]], "Weapon": [["bomb"]]}}}
     assert ceaf_ree(read_gold(gold), read_predictions(predicted)).micro == EntityScore(1, 2, 1)
 
@@ -116,6 +116,7 @@ def test_files(tmp_path: Path) -> None:
         ('{"1": {}}', "1: the document has no pred_extracts"),
         ('{"1": {"pred_extracts": {"Weapon": ["bomb"]}}}', "1: Weapon: a role is a list of entities"),
         ('{"1": {"pred_extracts": {"Weapon": [[3]]}}}', "1: Weapon: a mention is a string"),
+        ('{"1": {"pred_extracts": {"Weapon": [["bomb"], []]}}}', "1: Weapon: an entity has no mentions: leave it out"),
         ('{"10001": {"pred_extracts": {}}, "TST1-MUC3-0001": {"pred_extracts": {}}}', "is there twice"),
     ],
 )

@@ -13,6 +13,7 @@ from conflict_nlp.evaluation.alignment import align
 from conflict_nlp.evaluation.error_page import write_errors
 from conflict_nlp.evaluation.errors import KINDS, errors
 from conflict_nlp.evaluation.summary import scores
+from conflict_nlp.schema import Label, Schema
 
 ATTACK, RAID = span("a", "ATTACK", 7, 18, status="actual", incident="i1"), span("r", "ATTACK", 103, 107, incident="i1")
 CONVOY = span("t", "TARGET", 22, 30)
@@ -88,7 +89,7 @@ def test_page_marks_nested_spans_on_their_side(tmp_path: Path) -> None:
     page = (tmp_path / "e.html").read_text()
     assert "<div class='gold'><h3>gold</h3><p>Gunmen <mark>opened</mark><mark> fire<sub>ATTACK TARGET</sub></mark> on" in page
     assert "<div class='predicted'><h3>prediction</h3><p>Gunmen opened fire on" in page
-    assert 'data-kind="wrong link" data-labels="ATTACK TARGET"' in page
+    assert 'data-kind="wrong link" data-labels="ATTACK\tTARGET"' in page
 
 
 def test_page_can_be_filtered_by_every_kind_and_label(tmp_path: Path) -> None:
@@ -96,6 +97,15 @@ def test_page_can_be_filtered_by_every_kind_and_label(tmp_path: Path) -> None:
     page = (tmp_path / "e.html").read_text()
     for option in (*KINDS[:5], "ATTACK", "TERRITORY"):
         assert f"<option>{option}</option>" in page
+
+
+def test_labels_with_blanks_stay_apart_in_the_filter(tmp_path: Path) -> None:
+    schema = Schema("blanks", (Label("police raid", ("PLACE",)), Label("PLACE")))
+    spans = span("a", "police raid", 7, 18), span("p", "PLACE", 34, 39)
+    write_errors(tmp_path / "e.html", align([document(*spans, links=(("a", "p"),))], [document(*spans)], schema))
+    page = (tmp_path / "e.html").read_text()
+    assert 'data-labels="police raid\tPLACE"' in page
+    assert r'labels.split("\t")' in page
 
 
 def test_long_texts_are_cut_around_the_error(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from conflict_nlp.evaluation.attributes import scores as attribute_scores
 from conflict_nlp.evaluation.casualties import scores as casualty_scores
 from conflict_nlp.evaluation.links import scores
 from conflict_nlp.evaluation.records import scores as record_scores
+from conflict_nlp.schema import Attribute, Label, Schema
 
 ATTACK = span("a", "ATTACK", 7, 18, status="actual", incident="i1")
 RAID = span("r", "ATTACK", 103, 107, status="actual", incident="i2")
@@ -69,3 +70,21 @@ def test_casualties_are_added_up_over_incidents() -> None:
     found = casualty_scores(gold, predicted)
     # 13 against 12 in one of two documents
     assert (found["killed_error"], found["injured_error"], found["killed_total_accuracy"], found["injured_total_accuracy"]) == (0.5, 0, 0, 100)
+
+
+def test_a_casualty_of_two_incidents_counts_once() -> None:
+    gold = [document(ATTACK, RAID, SOLDIERS, links=(("a", "c"), ("r", "c")))]
+    found = casualty_scores(gold, [document(ATTACK, SOLDIERS, links=(("a", "c"),))])
+    assert (found["killed_error"], found["killed_total_accuracy"]) == (0, 100)
+
+
+def test_a_detail_with_an_incident_of_its_own_is_not_added() -> None:
+    driver = span("d", "CASUALTY", 77, 85, outcome="killed", count="1", subset=True)
+    gold = [document(ATTACK, RAID, SOLDIERS, driver, links=(("a", "c"), ("r", "d")))]
+    assert casualty_scores(gold, [document(ATTACK, SOLDIERS, links=(("a", "c"),))])["killed_error"] == 0
+
+
+def test_a_count_of_another_kind_is_not_added_up() -> None:
+    casualty = Label("CASUALTY", attributes=(Attribute("outcome", "choice", ("killed",)), Attribute("count", "choice", ("one", "many"))))
+    documents = [document(ATTACK, span("c", "CASUALTY", 61, 72, outcome="killed", count="many"), links=(("a", "c"),))]
+    assert casualty_scores(documents, documents, Schema("other", (Label("ATTACK", ("CASUALTY",)), casualty))) == {}

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.alignment import align
+from conflict_nlp.evaluation.errors import errors
 from conflict_nlp.evaluation.matching import assign, jaccard, overlapping
 from conflict_nlp.evaluation.pairing import MismatchError, pair_documents
+from conflict_nlp.evaluation.summary import scores
 
 INTERVALS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 6)).map(lambda p: (p[0], p[0] + p[1])), max_size=5)
 
@@ -36,6 +38,23 @@ def test_assign_is_optimal(left: list[tuple[int, int]], right: list[tuple[int, i
 def test_equal_spans_are_told_apart_by_their_attributes() -> None:
     gold = document(span("a", "CASUALTY", 0, 6, outcome="killed"), span("b", "CASUALTY", 0, 6, outcome="injured"))
     predicted = document(span("x", "CASUALTY", 0, 6, outcome="injured"), span("y", "CASUALTY", 0, 6, outcome="killed"))
+    assert align([gold], [predicted])[0].counterpart == {"a": "y", "b": "x"}
+
+
+def test_equal_spans_are_compared_though_more_pairs_would_overlap() -> None:
+    gold = document(span("a", "CASUALTY", 0, 10, outcome="injured"), span("b", "CASUALTY", 5, 15, outcome="killed"))
+    predicted = document(span("x", "CASUALTY", 5, 15, outcome="killed"), span("y", "CASUALTY", 12, 20, outcome="missing"))
+    alignment = align([gold], [predicted])[0]
+    assert alignment.counterpart == {"b": "x"}
+    assert [(g.id, p.id) for g, p in alignment.overlaps] == [("a", "x"), ("b", "y")]
+    found = scores([gold], [predicted])
+    assert (found["outcome_accuracy"], found["span_overlap_f1"]) == (100, 100)
+    assert [e.kind for e in errors(alignment)] == ["missed", "invented"]
+
+
+def test_the_rest_is_matched_after_the_equal_spans() -> None:
+    gold = document(span("a", "TARGET", 0, 10), span("b", "TARGET", 5, 15))
+    predicted = document(span("x", "TARGET", 5, 15), span("y", "TARGET", 2, 7))
     assert align([gold], [predicted])[0].counterpart == {"a": "y", "b": "x"}
 
 

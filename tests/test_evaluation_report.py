@@ -26,7 +26,7 @@ from conflict_nlp.evaluation.slices import SliceError, slices
 from conflict_nlp.evaluation.summary import scores, statistics
 from conflict_nlp.evaluation.tables import render
 from conflict_nlp.formats.jsonl import write_documents
-from conflict_nlp.schema import CONFLICT
+from conflict_nlp.schema import CONFLICT, Attribute, Label, Schema
 
 WORDS = ["Gunmen", "shot", "two", "officers", "in", "Mosul", "on", "Saturday"]
 STARTS = [sum(len(w) + 1 for w in WORDS[:n]) for n in range(len(WORDS))]
@@ -107,6 +107,13 @@ def test_calibration_over_spans_and_links() -> None:
     assert link_calibration(alignments).number == 0
 
 
+def test_a_score_too_large_for_a_float_is_no_probability() -> None:
+    predicted = [document(span("a", "ATTACK", 7, 18, 10**400))]
+    with pytest.raises(ValueError, match="no probability"):
+        span_calibration(align([document()], predicted))
+    assert "no probability" in report([document()], predicted, settings=Settings(resamples=0)).note
+
+
 def test_agreement_of_annotators() -> None:
     first = [document(span("1", "ATTACK", 7, 18, status="actual"), span("2", "ATTACK", 96, 107, status="actual"))]
     second = [document(span("1", "ATTACK", 7, 18, status="actual"), span("2", "ATTACK", 103, 107, status="other"))]
@@ -131,6 +138,15 @@ def test_report_has_everything_and_can_be_printed() -> None:
     console = Console(width=160, record=True, file=StringIO())
     console.print(render(made))
     assert f"{data['scores']['span_exact_f1']:.1f}" in console.export_text()
+
+
+def test_names_of_a_schema_are_no_markup() -> None:
+    schema = Schema("[red]", (Label("EVENT", attributes=(Attribute("[b]", "flag"),)),))
+    console = Console(width=160, record=True, file=StringIO())
+    console.print(render(report([document()], [document()], schema, settings=Settings(resamples=0))))
+    printed = console.export_text()
+    assert "schema [red]" in printed
+    assert "│ [b] " in printed
 
 
 def app() -> typer.Typer:
@@ -189,6 +205,14 @@ def test_command_refuses_in_a_line(files: Path, arguments: list[str], message: s
     code, output = run("evaluate", *[files / f"{a}.jsonl" if a in known else a for a in arguments])
     assert code == 2
     assert message in output.replace("\n", " ")
+
+
+def test_command_with_a_schema_in_yaml(files: Path) -> None:
+    (files / "schema.yaml").write_text("name: times\nlabels:\n- name: TIME\n")
+    options = ["--schema", files / "schema.yaml", "--json", files / "r.json", "--resamples", "0"]
+    code, output = run("evaluate", files / "gold.jsonl", files / "a.jsonl", *options)
+    assert code == 0, output
+    assert json.loads((files / "r.json").read_text())["schema"] == "times"
 
 
 def test_command_for_agreement(files: Path) -> None:

@@ -88,7 +88,7 @@ def test_texts_without_words_are_empty_documents(tiny, text):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(None, "text 1 is NoneType"), (b"raid", "text 1 is bytes, not str: decode it first"), (3, "text 1 is int"), (["raid"], "text 1 is list")],
+    [(None, "the text is NoneType"), (b"raid", "bytes, not str: decode it first"), (3, "the text is int"), (["raid"], "list, not str: label many with pipe")],
 )
 def test_what_is_no_text_is_refused(tiny, text, words):
     with pytest.raises(TypeError, match=words):
@@ -96,15 +96,17 @@ def test_what_is_no_text_is_refused(tiny, text, words):
 
 
 def test_the_bad_text_of_a_stream_is_named(tiny):
+    stream = tiny.pipe(["a", "b", 1.5])
+    assert [next(stream).text, next(stream).text] == ["a", "b"]  # those before it are not lost
     with pytest.raises(TypeError, match="text 3 is float"):
-        list(tiny.pipe(["a", "b", 1.5]))
+        next(stream)
 
 
 def test_pipe_refuses_one_text_and_an_empty_batch(tiny):
     with pytest.raises(TypeError, match="call the extractor itself"):
-        tiny.pipe("raid").__next__()
+        tiny.pipe("raid")
     with pytest.raises(ValueError, match="batch_size is 0"):
-        tiny.pipe(["raid"], batch_size=0).__next__()
+        tiny.pipe(["raid"], batch_size=0)
 
 
 def test_thresholds_change_what_is_found(model_folder, tiny):

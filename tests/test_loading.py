@@ -63,9 +63,20 @@ def test_a_newer_schema(copy):
     refused(copy, "update conflict-nlp")
 
 
-def test_weights_of_another_size(copy):
+def test_weights_of_another_size(copy, capfd):
     edit(copy, pair_size=8)
-    refused(copy, "model")
+    capfd.readouterr()
+    refused(copy, "do not fit config.json")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("thresholds", {"newer": 0.5}), ("thresholds", {"span": "high"}), ("schema", "abc"), ("window", "x"), ("window", 3200), ("window", 20), ("overlap", 64)],
+)
+def test_unusable_configurations(copy, field, value):
+    edit(copy, **{field: value})
+    refused(copy, str(copy))
 
 
 def test_weights_without_a_layer_that_the_configuration_has(copy):

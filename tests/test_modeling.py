@@ -123,7 +123,7 @@ def test_another_schema_gives_another_model(encoder_folder, tokenizer):
 
 
 def test_a_window_longer_than_the_encoder_reads_is_refused(encoder_folder):
-    with pytest.raises(ValueError, match="window of 320 tokens is longer than the 160"):
+    with pytest.raises(ValueError, match="window is 320, and the encoder reads 160"):
         ConflictModel.from_encoder(str(encoder_folder), window=320)
 
 

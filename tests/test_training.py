@@ -121,6 +121,27 @@ def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_is_not_resumed_with_other_settings(trained, data, encoder_folder, tmp_path):
+    output = shutil.copytree(trained, tmp_path / "run")
+    result = run(data, encoder_folder, output, "--seed", "8")
+    assert result.returncode == 2
+    assert "other settings or data" in result.stderr.splitlines()[-1]
+
+
+def test_an_encoder_that_is_not_there_is_one_line(data, tmp_path):
+    result = run(data, tmp_path / "none", tmp_path / "out")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+
+
+def test_two_processes_train_together(data, encoder_folder, tmp_path):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    arguments = [str(a) for a in [*launch, *command(data, encoder_folder, tmp_path / "two", "--epochs", "2")[1:]]]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False, env=ENVIRONMENT)
+    assert result.returncode == 0, result.stderr
+    assert load(tmp_path / "two", device="cpu")(REPORT).text == REPORT
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -128,7 +149,10 @@ def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, 
         ("- a", "encoder is missing"),
         ("encoder: x\nepochs: 3", "unknown field epochs"),
         ("encoder: x\ntraining: {epoch: 3}", "unknown field training.epoch"),
-        ("encoder: x\ntraining: {epochs: many}", "training.epochs is 'many', not int"),
+        ("encoder: x\ntraining: {epochs: many}", "training.epochs is 'many', not a whole number"),
+        ("encoder: x\ntraining: {epochs: 0.5}", "training.epochs is 0.5, not a whole number"),
+        ("encoder: x\ntraining: 5", "training is 5, not a mapping"),
+        ("encoder: x\nmodel: {span_sizes: 3}", "unknown field model.span_sizes"),
         ("encoder: [", "while parsing"),
     ],
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from conflict_nlp.modeling import ConflictConfig
 from conflict_nlp.schema import CONFLICT, Schema
 
 
@@ -41,11 +44,16 @@ class Settings:
     schema: Schema = CONFLICT
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Settings:
     """Read a configuration.
+
+    Args:
+        path: a YAML file.
+        changes: fields of the training to set instead.
 
     Raises:
         SettingsError: the file is missing, is no YAML mapping, or has a field that is unknown or of the wrong type.
+        SchemaError: its schema contradicts itself.
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -53,17 +61,33 @@ def read_settings(path: Path) -> Settings:
         raise SettingsError(f"{path}: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("encoder"), str):
         raise SettingsError(f"{path}: encoder is missing: a Hub id or a folder")
-    if unknown := set(data) - {f.name for f in fields(Settings)}:
-        raise SettingsError(f"{path}: unknown field {', '.join(sorted(map(str, unknown)))}")
-    given = data.get("training") or {}
-    known = {f.name: type(f.default) for f in fields(TrainingSettings)}
-    if unknown := set(given) - set(known):
-        raise SettingsError(f"{path}: unknown field training.{', '.join(sorted(map(str, unknown)))}")
-    values = {}
-    for name, value in given.items():
-        try:
-            values[name] = known[name](value)  # YAML 1.1 reads 1e-4 as text
-        except (TypeError, ValueError):
-            raise SettingsError(f"{path}: training.{name} is {value!r}, not {known[name].__name__}") from None
+    _known(path, "", data, {f.name for f in fields(Settings)})
+    model, training = ({**_mapping(path, name, data.get(name))} for name in ("model", "training"))
+    _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - {"kwargs", "encoder", "schema", "thresholds"})
+    training |= changes or {}
+    types = {f.name: type(f.default) for f in fields(TrainingSettings)}
+    _known(path, "training.", training, set(types))
+    values = {name: _typed(path, name, value, types[name]) for name, value in training.items()}
     schema = CONFLICT if data.get("schema") is None else Schema.from_dict(data["schema"])
-    return Settings(data["encoder"], dict(data.get("model") or {}), TrainingSettings(**values), schema)
+    return Settings(data["encoder"], model, TrainingSettings(**values), schema)
+
+
+def _mapping(path: Path, name: str, value: Any) -> Mapping[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise SettingsError(f"{path}: {name} is {value!r}, not a mapping")
+    return value or {}
+
+
+def _known(path: Path, prefix: str, data: Mapping[str, Any], names: set[str]) -> None:
+    if unknown := set(data) - names:
+        raise SettingsError(f"{path}: unknown field {', '.join(f'{prefix}{name}' for name in sorted(map(str, unknown)))}; there are {', '.join(sorted(names))}")
+
+
+def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
+    try:
+        typed = kind(value)  # YAML 1.1 reads 1e-4 as text
+    except (TypeError, ValueError):
+        typed = None
+    if typed is None or (kind is int and (typed != value or typed < 1)):
+        raise SettingsError(f"{path}: training.{name} is {value!r}, not {'a whole number from 1' if kind is int else kind.__name__}")
+    return typed

@@ -9,6 +9,7 @@ DIR gets the model of the best epoch with its tuned thresholds (``config.json``,
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 import sys
@@ -21,7 +22,7 @@ from typing import Annotated, Any
 import torch
 import typer
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from examples import LengthBatches, examples, loader
 from settings import Settings, SettingsError, read_settings
 from thresholds import tune
@@ -44,6 +45,7 @@ from conflict_nlp.schema import SchemaError
 class Progress:
     """What a resumed run has to know; saved with every checkpoint."""
 
+    mark: str
     epoch: int = 0
     best: float = -1.0
 
@@ -67,30 +69,32 @@ def main(
 ) -> None:
     """Train, choose the best epoch on the held-out documents, tune thresholds, save."""
     try:
-        settings = read_settings(config)
-        training = read_all(train, settings.schema)
-        held_out = read_all([dev], settings.schema)
-    except (FormatError, SettingsError, SchemaError) as error:
-        print(error, file=sys.stderr)
+        changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
+        settings = read_settings(config, changes)
+        read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
+        training, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
+        run = Run(settings, encoder or settings.encoder, output, fingerprint(settings, [*train, dev]))
+    except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
+        print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
         raise SystemExit(2) from None
-    changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
-    settings = replace(settings, training=replace(settings.training, **changes))
-    Run(settings, encoder or settings.encoder, output).fit(training, held_out)
+    run.fit(training, held_out)
 
 
 class Run:
     """One training run and the folder it writes to."""
 
-    def __init__(self, settings: Settings, encoder: str, output: Path) -> None:
+    def __init__(self, settings: Settings, encoder: str, output: Path, mark: str) -> None:
         self.settings = settings
         self.output = output
-        output.mkdir(parents=True, exist_ok=True)
-        self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision))
+        # a batch without attributes or incidents leaves their heads without gradient
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision), kwargs_handlers=[unused])
         set_seed(settings.training.seed)
         self.tokenizer = AutoTokenizer.from_pretrained(encoder)
         self.model = ConflictModel.from_encoder(encoder, settings.schema, **{"encoder_name": settings.encoder, **settings.model})
         self.windower = Windower(self.tokenizer, self.model.config.window, self.model.config.overlap)
-        self.progress = Progress()
+        self.progress = Progress(mark)
+        output.mkdir(parents=True, exist_ok=True)
 
     def fit(self, training: Sequence[Document], held_out: Sequence[Document]) -> None:
         """All epochs, then the thresholds."""
@@ -147,7 +151,7 @@ class Run:
             self._save(model, Thresholds())
 
     def _finish(self, held_out: Sequence[Document]) -> None:
-        model = ConflictModel.from_pretrained(self.output, dtype=torch.float32)
+        model = ConflictModel.from_pretrained(self.output, dtype=torch.float32, use_safetensors=True)
         extractor = Extractor(model.eval().to(self.accelerator.device), self.tokenizer)
         readings = list(extractor.read(d.text for d in held_out))
         thresholds = tune(extractor, held_out, readings)
@@ -174,14 +178,26 @@ class Run:
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
+            (partial / "mark").write_text(self.progress.mark)
             partial.rename(done)
             for old in done.parent.glob("epoch-*"):
                 if old != done:
                     shutil.rmtree(old)
 
     def _resume(self) -> None:
-        if found := sorted((self.output / "checkpoints").glob("epoch-*")):
-            self.accelerator.load_state(str(found[-1]))
+        found = sorted((self.output / "checkpoints").glob("epoch-*"))
+        if not found:
+            return
+        mark = found[-1] / "mark"
+        if not mark.is_file() or mark.read_text() != self.progress.mark:
+            print(f"{self.output} holds a run with other settings or data: name another --output, or remove it", file=sys.stderr)
+            raise SystemExit(2)
+        self.accelerator.load_state(str(found[-1]))
+        log = self.output / "log.csv"
+        if self.accelerator.is_main_process and log.exists():  # a run that was killed after an epoch was logged, and before it was saved, does it again
+            lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines[1:] if int(line.split(",")[0]) <= self.progress.epoch]
+            log.write_text("".join([*lines[:1], *kept]), encoding="utf-8")
 
     def _log(self, row: dict[str, Any]) -> None:
         path = self.output / "log.csv"
@@ -211,9 +227,16 @@ def precision(setting: str) -> str:
         return setting
     if torch.cuda.is_available():
         return "bf16" if torch.cuda.is_bf16_supported() else "no"
-    return "bf16" if torch.cpu.get_capabilities().get("avx512_bf16") or torch.cpu.get_capabilities().get("amx_bf16") else "no"
+    capabilities = torch.cpu.get_capabilities()
+    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
 
 
+def fingerprint(settings: Settings, files: Sequence[Path]) -> str:
+    """A hash of what a run depends on, so that it is not resumed with anything else."""
+    digest = hashlib.sha256(repr(settings).encode())
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 if __name__ == "__main__":

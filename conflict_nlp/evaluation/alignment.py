@@ -23,17 +23,24 @@ class Alignment:
     schema: Schema
 
     @cached_property
-    def spans(self) -> tuple[tuple[Span, Span], ...]:
-        """Gold and predicted spans of one label that share a character, matched one to one.
+    def overlaps(self) -> tuple[tuple[Span, Span], ...]:
+        """Gold and predicted spans of one label that share a character, matched one to one, for counting them.
 
         As many pairs as possible; among such matchings the one of the largest summed overlap (Jaccard index of the
         characters), then of the most equal attributes.
         """
+        return tuple(pair for label in self.schema.names for pair in match_spans(self.gold.labelled(label), self.predicted.labelled(label), self.schema))
+
+    @cached_property
+    def spans(self) -> tuple[tuple[Span, Span], ...]:
+        """The same, for comparing them: spans of equal boundaries are matched first, then the rest as in :attr:`overlaps`."""
         pairs: list[tuple[Span, Span]] = []
         for label in self.schema.names:
-            gold, predicted = _in_order(self.gold, label), _in_order(self.predicted, label)
-            if gold and predicted:
-                pairs += [(gold[i], predicted[j]) for i, j in match_spans(gold, predicted, self.schema)]
+            gold, predicted = self.gold.labelled(label), self.predicted.labelled(label)
+            equal = list(match_spans(gold, predicted, self.schema, equal=True))
+            taken_gold, taken_predicted = {g.id for g, _ in equal}, {p.id for _, p in equal}
+            rest = [s for s in gold if s.id not in taken_gold], [s for s in predicted if s.id not in taken_predicted]
+            pairs += sorted([*equal, *match_spans(*rest, self.schema)], key=lambda pair: (pair[0].start, pair[0].end))
         return tuple(pairs)
 
     @cached_property
@@ -57,12 +64,13 @@ def align(gold: Sequence[Document], predicted: Sequence[Document], schema: Schem
     return alignments
 
 
-def match_spans(gold: Sequence[Span], predicted: Sequence[Span], schema: Schema) -> Iterator[tuple[int, int]]:
-    """Match the spans of one label by overlap, one to one; indices into the two sequences."""
+def match_spans(gold: Sequence[Span], predicted: Sequence[Span], schema: Schema, equal: bool = False) -> Iterator[tuple[Span, Span]]:
+    """Match the spans of one label by overlap, one to one; with ``equal``, only those of equal boundaries."""
+    gold, predicted = _in_order(gold), _in_order(predicted)
     left, right = [(s.start, s.end) for s in gold], [(s.start, s.end) for s in predicted]
-    attributes = schema[gold[0].label].attributes
-    weights = {(i, j): jaccard(left[i], right[j]) + 1e-4 * _agreement(gold[i], predicted[j], attributes) for i, j in overlapping(left, right)}
-    yield from assign(weights)
+    edges = [(i, j) for i, j in overlapping(left, right) if left[i] == right[j] or not equal]
+    weights = {(i, j): jaccard(left[i], right[j]) + 1e-4 * _agreement(gold[i], predicted[j], schema[gold[i].label].attributes) for i, j in edges}
+    yield from ((gold[i], predicted[j]) for i, j in assign(weights))
 
 
 def same_value(attribute: Attribute, gold: AttributeValue | None, predicted: AttributeValue | None) -> bool:
@@ -82,7 +90,6 @@ def _agreement(gold: Span, predicted: Span, attributes: Sequence[Attribute]) -> 
     return sum(same_value(a, gold.attributes.get(a.name), predicted.attributes.get(a.name)) for a in comparable) / len(comparable)
 
 
-def _in_order(document: Document, label: str) -> list[Span]:
-    spans = document.labelled(label)
+def _in_order(spans: Sequence[Span]) -> list[Span]:
     # attributes in the order too: what is matched must not depend on how a file lists its spans
     return sorted(spans, key=lambda s: (s.start, s.end, sorted((k, str(v)) for k, v in s.attributes.items())))

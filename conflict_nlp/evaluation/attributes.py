@@ -1,6 +1,6 @@
 """Attributes: accuracy over the spans that gold and prediction have in common.
 
-Spans are matched by overlap; a pair is compared where the gold gives the attribute. Counts are equal when their bounds are,
+Spans are matched by overlap, those of equal boundaries first; a pair is compared where the gold gives the attribute. Counts are equal when their bounds are,
 a flag that is not given is false.
 """
 

@@ -121,4 +121,4 @@ def _judge(alignment: Alignment, gold: Sequence[_T], predicted: Sequence[_T], ke
         right = left[key(alignment.predicted, item)] > 0
         left[key(alignment.predicted, item)] -= right
         if item.score is not None:
-            yield Judged(float(item.score), right)
+            yield Judged(item.score, right)

@@ -1,8 +1,8 @@
 """Counts: how far a document's numbers of killed and injured people are off.
 
-A document's number is the sum over its incidents of the count that :class:`conflict_nlp.document.Incident` gives, which adds
-up casualties without double counting. The error is taken between lower bounds ("at least 12" is 12; only an upper bound, "up to 40",
-is 40; no number is 0), in people, and averaged over all documents. The accuracy is the share of documents with equal bounds, among
+A document's number is the count that :class:`conflict_nlp.document.Incident` gives for all its attacks together: a casualty of
+several attacks or incidents counts once, and one that details another not at all. The error is taken between lower bounds
+("at least 12" is 12; only an upper bound, "up to 40", is 40; no number is 0), in people, and averaged over all documents. The accuracy is the share of documents with equal bounds, among
 those where either side has such a casualty.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from conflict_nlp.counts import Count
-from conflict_nlp.document import Document
+from conflict_nlp.document import Document, Incident
 from conflict_nlp.evaluation.alignment import Alignment, align
 from conflict_nlp.evaluation.measures import Measure, Tally, collect
 from conflict_nlp.schema import CONFLICT, Schema
@@ -35,18 +35,15 @@ def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
 
 def has_casualties(schema: Schema) -> bool:
     """Whether incidents of the schema have casualties with outcome and count."""
-    return schema.takes("ATTACK", "CASUALTY") and {"outcome", "count"} <= {a.name for a in schema["CASUALTY"].attributes}
+    if not schema.takes("ATTACK", "CASUALTY"):
+        return False
+    kinds = {a.name: a.kind for a in schema["CASUALTY"].attributes}
+    return "outcome" in kinds and kinds.get("count") == "count"
 
 
 def total(document: Document, outcome: str) -> Count | None:
     """How many people of the document had this outcome; ``None`` where the text names nobody."""
-    counts = [count for incident in document.incidents if (count := incident.count(outcome)) is not None]
-    if not counts:
-        return None
-    summed = counts[0]
-    for count in counts[1:]:
-        summed += count
-    return summed
+    return Incident("", document.attacks).count(outcome)
 
 
 def people(count: Count | None) -> int:

@@ -62,19 +62,23 @@ def read_predictions(path: PathLike) -> dict[str, Extracts]:
         extracts = document.get("pred_extracts") if isinstance(document, dict) else None
         if not isinstance(extracts, dict):
             raise FormatError(f"{where}: the document has no pred_extracts")
-        _add(found, where, docid, {role: list(_entities(entities, f"{where}: {role}")) for role, entities in extracts.items()})
+        entities_of = {role: list(_entities(entities, f"{where}: {role}")) for role, entities in extracts.items()}
+        for role, entities in entities_of.items():
+            if not all(entities):
+                raise FormatError(f"{where}: {role}: an entity has no mentions: leave it out")
+        _add(found, where, docid, entities_of)
     return found
 
 
 def write_predictions(path: PathLike, predicted: dict[str, Extracts]) -> None:
-    """Write predictions for the scorer; the file appears when all is written.
+    """Write predictions for the scorer, without entities that have no mentions; the file appears when all is written.
 
     Raises:
         FormatError: the folder cannot be written to.
     """
     from conflict_nlp.formats.files import replacing
 
-    data = {document_key(docid): {"pred_extracts": {role: [list(e) for e in entities] for role, entities in x.items()}} for docid, x in predicted.items()}
+    data = {document_key(docid): {"pred_extracts": {role: [list(e) for e in entities if e] for role, entities in x.items()}} for docid, x in predicted.items()}
     with replacing(Path(path)) as file:
         file.write(json.dumps(data, indent=1).encode())
 

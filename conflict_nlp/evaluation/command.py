@@ -25,7 +25,7 @@ def evaluate(
     compare: Annotated[Path | None, typer.Option(help="Other predictions, for a paired bootstrap test.", dir_okay=False)] = None,
     slices: Annotated[list[str] | None, typer.Option("--slice", help="A field of the gold to slice by, or 'length'; may be repeated.")] = None,
     errors: Annotated[Path | None, typer.Option(help="Write every error to this HTML file.")] = None,
-    schema: Annotated[Path | None, typer.Option(help="The schema, JSON; if not given, the model's, or the one of conflict reports.", dir_okay=False)] = None,
+    schema: Annotated[Path | None, typer.Option(help="Schema, YAML or JSON; without, the model's or the one of conflict reports.", dir_okay=False)] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples; 0 for no intervals.", min=0)] = 1_000,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
     agreement: Annotated[bool, typer.Option("--agreement", help="Take both files as annotations, and print their agreement alone.")] = False,
@@ -39,10 +39,11 @@ def evaluate(
         raise typer.BadParameter("--compare is a bootstrap test: it needs --resamples")
     from conflict_nlp.evaluation.report import Settings, report
     from conflict_nlp.formats.jsonl import read_all
+    from conflict_nlp.formats.schema_file import read_schema
 
     with _one_line_errors():
         nlp = None if model is None else _load(model)
-        labels = nlp.schema if nlp is not None and schema is None else _read_schema(schema)
+        labels = nlp.schema if nlp is not None and schema is None else read_schema(schema)
         documents = read_all([gold], labels)
         predicted = _predict(nlp, documents) if nlp is not None else read_all([path for path in (predictions,) if path is not None], labels)
         if agreement:
@@ -99,21 +100,6 @@ def _load(model: str) -> Extractor:
 def _predict(nlp: Extractor, gold: Sequence[Document]) -> list[Document]:
     """The model's documents under the ids of the gold."""
     return [replace(d, id=g.id) for g, d in zip(gold, nlp.pipe([g.text for g in gold]), strict=True)]
-
-
-def _read_schema(path: Path | None) -> Schema:
-    from conflict_nlp.schema import CONFLICT, Schema, SchemaError
-
-    if path is None:
-        return CONFLICT
-    from conflict_nlp.formats.files import decode, read_bytes
-    from conflict_nlp.formats.jsonl import load
-
-    content = read_bytes(path)
-    try:
-        return Schema.from_dict(load(decode(content)))
-    except (ValueError, AttributeError) as error:
-        raise SchemaError(f"{path}: {error}") from error
 
 
 def _agreement(first: Sequence[Document], second: Sequence[Document], schema: Schema, json: Path | None) -> None:

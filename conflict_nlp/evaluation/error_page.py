@@ -31,7 +31,7 @@ sub{font-size:.65em;font-weight:600;margin-left:.15em}.hidden{display:none}
 _SCRIPT = """<script>
 const kind=document.getElementById("kind"),label=document.getElementById("label"),number=document.getElementById("number");
 function filter(){let shown=0;for(const a of document.querySelectorAll("article")){
-const fits=(!kind.value||a.dataset.kind===kind.value)&&(!label.value||a.dataset.labels.split(" ").includes(label.value));
+const fits=(!kind.value||a.dataset.kind===kind.value)&&(!label.value||a.dataset.labels.split("\\t").includes(label.value));
 a.classList.toggle("hidden",!fits);shown+=fits}number.textContent=shown}
 kind.addEventListener("change",filter);label.addEventListener("change",filter);filter();
 </script></body></html>
@@ -78,7 +78,9 @@ def _article(alignment: Alignment, error: Error) -> str:
         for css, title, side in (("gold", "gold", error.gold), ("predicted", "prediction", error.predicted))
     )
     head = f"<h2>{escape(error.kind)} <small>{escape(' '.join(error.labels))}{note} · {escape(alignment.name)}</small></h2>"
-    return f"<article data-kind=\"{escape(error.kind)}\" data-labels=\"{escape(' '.join(error.labels))}\">{head}<div class='sides'>{sides}</div></article>\n"
+    # a label may have blanks
+    labels = escape("\t".join(error.labels))
+    return f"<article data-kind=\"{escape(error.kind)}\" data-labels=\"{labels}\">{head}<div class='sides'>{sides}</div></article>\n"
 
 
 def _excerpt(text: str, start: int, end: int) -> tuple[int, int]:

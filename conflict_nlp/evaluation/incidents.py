@@ -1,6 +1,7 @@
 """Incidents: do mentions of one event stand together, pairwise and by B-cubed.
 
-Both are taken over the mentions of the gold and of the prediction, matched by overlap. A mention without a counterpart is
+Both are taken over the mentions of the gold and of the prediction, matched by overlap, those of
+equal boundaries first. A mention without a counterpart is
 missed or invented: as in the reference implementation of the coreference scores (Pradhan et al. 2014), it adds to the
 denominator and nothing to the numerator. B-cubed is Bagga and Baldwin 1998, each mention weighing the same.
 """

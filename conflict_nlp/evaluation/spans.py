@@ -20,7 +20,7 @@ def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
     """The counts of one document, over all labels and for each."""
     gold, predicted = (Counter((s.label, s.start, s.end) for s in d.spans) for d in (alignment.gold, alignment.predicted))
     exact = Counter(s[0] for s in (gold & predicted).elements())
-    overlap = Counter(g.label for g, _ in alignment.spans)
+    overlap = Counter(g.label for g, _ in alignment.overlaps)
     in_gold, in_predicted = (Counter(s.label for s in d.spans) for d in (alignment.gold, alignment.predicted))
     for name, matched in (("span_exact", exact), ("span_overlap", overlap)):
         yield Measure(name), Tally.of_sets(matched.total(), in_predicted.total(), in_gold.total())

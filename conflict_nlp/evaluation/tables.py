@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -46,7 +47,7 @@ def _table(title: str, first: str, *columns: str) -> Table:
 
 def _main(report: Report) -> Table:
     scores = report.scores
-    table = _table(f"{scores.documents} documents, schema {report.schema}", "", "precision", "recall", "F1 or accuracy", "95 % interval", "macro F1")
+    table = _table(f"{scores.documents} documents, schema {escape(report.schema)}", "", "precision", "recall", "F1 or accuracy", "95 % interval", "macro F1")
     for measure in report.measures:
         if measure.label is not None:
             continue
@@ -108,7 +109,7 @@ def main_key(measure: Measure) -> str:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ").replace("bcubed", "B-cubed")
+    return escape(name.replace("_", " ").replace("bcubed", "B-cubed"))
 
 
 def _number(value: float | None) -> str:
