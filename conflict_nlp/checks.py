@@ -17,7 +17,7 @@ from conflict_nlp.document import Document, Span
 from conflict_nlp.formats.files import FormatError, printable
 from conflict_nlp.formats.records import Record
 from conflict_nlp.formats.registry import guess_input
-from conflict_nlp.mending import mend_file, words_cut
+from conflict_nlp.mending import mend_files, words_cut
 from conflict_nlp.schema import CONFLICT, Schema
 
 Signature = tuple[frozenset[tuple[str, int, int, tuple[tuple[str, str], ...]]], frozenset[tuple[tuple[str, int, int], tuple[str, int, int]]]]
@@ -56,11 +56,9 @@ def check_files(paths: Sequence[Path], schema: Schema = CONFLICT, fix: bool = Fa
     Raises:
         FormatError: a file cannot be read or written, or is to be mended and is not native.
     """
-    checked = Checked()
+    checked = Checked(mended=mend_files(paths, schema) if fix else [])
     seen = _Seen()
     for path in paths:
-        if fix:
-            checked.mended += mend_file(path, schema)
         counts = checked.counts.setdefault(str(path), Counter())
         for record in guess_input(path).read(path, schema):
             if not record.skipped:
@@ -84,6 +82,9 @@ class _Seen:
             yield Finding(where, document.id, f"the id is used before, at {known[document.id][0]}: give each document its own", True)
         elif document.id is not None:
             known[document.id] = (where, document)
+        for others in (others for name, others in self.documents.items() if name != path):
+            if document.id in others and others[document.id][1].text != document.text:
+                yield Finding(where, document.id, f"the id has another text at {others[document.id][0]}: give each document its own id", False)
         key = " ".join(document.text.split())
         if key:
             self.texts.setdefault(key, []).append((path, where, document.id, _signature(document)))

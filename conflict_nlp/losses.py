@@ -12,8 +12,6 @@ from torch.nn import functional as F
 from conflict_nlp.encoding import IGNORE, AttributeSlot
 from conflict_nlp.proposal import Candidates
 
-TAG_WEIGHT = 4.0  # about as much gradient as from spans and links; with less the tagger stays behind
-
 
 @dataclass(frozen=True)
 class GoldBatch:
@@ -53,7 +51,7 @@ def losses(
 ) -> dict[str, Tensor]:
     """One scalar a head.
 
-    Tags are a mean over words of the sum over labels, times ``TAG_WEIGHT``; spans and links a sum over all candidates and allowed pairs, for each
+    Tags are a mean over words of the sum over labels; spans and links a sum over all candidates and allowed pairs, for each
     gold span; attributes and clusters means. A candidate that overlaps a gold span of its label is wrong as a span, but keeps that span's
     links and attributes, so that a slipped boundary costs no more than itself; in the links, the readings of one gold span share its weight.
     """
@@ -76,10 +74,10 @@ def losses(
     pairs = (weight.unsqueeze(1) * weight.unsqueeze(2))[allowed]
     links = F.binary_cross_entropy_with_logits(logits.links[allowed], linked[allowed].float(), weight=pairs, reduction="sum")
     return {
-        "tags": TAG_WEIGHT * tags / words,
+        "tags": tags / words,
         "spans": (spans * candidates.mask).sum() / golds,
         "links": links / golds,
-        "attributes": 0.5 * _attribute_loss(logits.attributes, values, slots),
+        "attributes": _attribute_loss(logits.attributes, values, slots),
         "clusters": _cluster_loss(logits.cluster_states, candidates, index, clusters, cluster),
     }
 

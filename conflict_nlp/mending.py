@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,27 @@ from conflict_nlp.formats.registry import guess_input
 from conflict_nlp.schema import CONFLICT, Schema
 
 
-def mend_file(path: Path, schema: Schema = CONFLICT) -> list[str]:
-    """Mend a native file in place, a document at a time; the file is replaced only if anything was mended.
+def mend_files(paths: Iterable[Path], schema: Schema = CONFLICT) -> list[str]:
+    """Mend native files in place, a document at a time; a file is replaced only if anything is to be mended, and none before all are known to be fit.
 
     Returns:
         A line for every mend, with the file, the line and the document's id.
 
     Raises:
-        FormatError: the file is not native, or has lines that are no documents, which could not be written back.
+        FormatError: a file is not native, or has lines that are no documents, which could not be written back.
     """
+    found = {path: _mends(path, schema) for path in paths}
+    for path in (path for path, done in found.items() if done):
+        with replacing(path) as file:
+            for record in read_records(path, schema):
+                data = record.data or {}
+                for _ in mend(data, schema):
+                    pass
+                file.write(dump(data).encode() + b"\n")
+    return [line for done in found.values() for line in done]
+
+
+def _mends(path: Path, schema: Schema) -> list[str]:
     if guess_input(path).name != "jsonl":
         raise FormatError(f"{path}: only native JSON Lines are mended in place: convert it first")
     done: list[str] = []
@@ -30,13 +42,6 @@ def mend_file(path: Path, schema: Schema = CONFLICT) -> list[str]:
         id = record.data.get("id")
         name = f"{record.where}: " + (f"{printable(id)}: " if isinstance(id, str) else "")
         done += [f"{name}mended: {line}" for line in mend(record.data, schema)]
-    if done:
-        with replacing(path) as file:
-            for record in read_records(path, schema):
-                data = record.data or {}
-                for _ in mend(data, schema):
-                    pass
-                file.write(dump(data).encode() + b"\n")
     return done
 
 
@@ -106,12 +111,16 @@ def _mend_links(links: list[dict[str, Any]], spans: list[dict[str, Any]], same: 
     labels = {span["id"]: span.get("label") for span in spans if isinstance(span.get("id"), str)}
     kept, seen = [], set()
     for link in links:
+        before = link.get("anchor"), link.get("argument")
         for end in ("anchor", "argument"):
             if isinstance(link.get(end), str):
                 link[end] = same.get(link[end], link[end])
         anchor, argument = link.get("anchor"), link.get("argument")
         if not isinstance(anchor, str) or not isinstance(argument, str):
             kept.append(link)
+            continue
+        if anchor == argument and before[0] != before[1]:
+            yield f"link {before[0]} to {before[1]} is taken out, since both are now {anchor}"
             continue
         ends = str(labels.get(anchor)), str(labels.get(argument))
         if not schema.takes(*ends) and schema.takes(*reversed(ends)):

@@ -22,6 +22,9 @@ from conflict_nlp.losses import GoldBatch, Logits, losses
 from conflict_nlp.proposal import Candidates, propose
 from conflict_nlp.schema import CONFLICT, Schema
 
+LOSS_WEIGHTS = {"tags": 4.0, "spans": 1.0, "links": 1.0, "attributes": 0.5, "clusters": 1.0}
+"""Tags, a mean over words, need the factor: with less the other heads drown them, and the tagger stays behind."""
+
 
 class ConflictConfig(PreTrainedConfig):
     """What a :class:`ConflictModel` is made of.
@@ -38,6 +41,7 @@ class ConflictConfig(PreTrainedConfig):
         overlap: tokens that neighbouring windows share.
         thresholds: tuned decision thresholds, see :class:`conflict_nlp.decoding.Thresholds`.
         head_dropout: dropout of the heads, in training.
+        loss_weights: what each loss of :func:`conflict_nlp.losses.losses` counts; those not named count as in ``LOSS_WEIGHTS``.
     """
 
     model_type = "conflict_nlp"
@@ -55,6 +59,7 @@ class ConflictConfig(PreTrainedConfig):
         overlap: int = 80,
         thresholds: Mapping[str, Any] | None = None,
         head_dropout: float = 0.1,
+        loss_weights: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         self.encoder = dict(encoder or {"model_type": "bert"})
@@ -68,6 +73,7 @@ class ConflictConfig(PreTrainedConfig):
         self.overlap = overlap
         self.thresholds = dict(thresholds or {})
         self.head_dropout = head_dropout
+        self.loss_weights = {**LOSS_WEIGHTS, **(loss_weights or {})}
         super().__init__(**kwargs)
 
 
@@ -189,7 +195,7 @@ class ConflictModel(PreTrainedModel):
         if gold is not None:
             logits = Logits(tag_logits, span_logits, link_logits, attribute_logits, cluster_states)
             output.losses = losses(logits, candidates, gold, word_mask, self.slots, self.clusters)
-            output.loss = torch.stack(list(output.losses.values())).sum()
+            output.loss = torch.stack([self.config.loss_weights[head] * loss for head, loss in output.losses.items()]).sum()
         return output
 
     def cluster_logits(self, left: Tensor, right: Tensor, distance: Tensor) -> Tensor:

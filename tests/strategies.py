@@ -102,12 +102,12 @@ def documents(
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
     """Small schemas with labels, arguments and attributes of any kind."""
-    names = draw(st.lists(st.sampled_from(("PROTEST", "GROUP", "PLACE", "DEMAND", "POLICE")), min_size=1, unique=True))
+    names = draw(st.lists(st.sampled_from(("PROTEST", "GROUP", "PLACE", "DEMAND", "police response")), min_size=1, unique=True))
     labels = []
     for name in names:
         arguments = draw(st.lists(st.sampled_from(names), unique=True, max_size=3))
         kinds = draw(st.lists(st.sampled_from(("choice", "flag", "count", "cluster")), unique=True, max_size=3))
-        attributes = tuple(Attribute(f"{kind}_of", kind, ("yes", "no", "may be") if kind == "choice" else ()) for kind in kinds)
+        attributes = tuple(Attribute(f"{kind}{draw(st.sampled_from('_-'))}of", kind, ("yes", "no", "may be") if kind == "choice" else ()) for kind in kinds)
         labels.append(Label(name, tuple(arguments), attributes))
     return Schema("random", tuple(labels))
 

@@ -292,3 +292,46 @@ def test_what_json_cannot_carry(tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="document r: JSON cannot carry it"):
             write_documents(tmp_path / "x.jsonl", [Document("a", id="r", meta={"x": value})])
     assert list(tmp_path.iterdir()) == []
+
+
+def corrupt(content: bytes) -> bytes:
+    """A gzip file whose compressed data are of no kind that there is."""
+    return content[:10] + b"\xff" * 20
+
+
+@pytest.mark.parametrize("name", ["jsonl", "label-studio", "uima"])
+def test_corrupt_packed_data(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    path.write_bytes(corrupt(gzip.compress(b"a" * 99)))
+    (tmp_path / "TypeSystem.xml").write_text("<a/>")
+    assert "cannot be read" in message(name, path)
+
+
+def test_corrupt_data_in_a_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("TypeSystem.xml", "<a/>" * 99)
+    content = bytearray((tmp_path / "x.zip").read_bytes())
+    content[30 + len("TypeSystem.xml")] = 0xFF
+    (tmp_path / "x.zip").write_bytes(content)
+    assert "TypeSystem.xml cannot be unpacked" in message("uima", tmp_path / "x.zip")
+
+
+def test_a_corrupt_page_of_parquet(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    path = tmp_path / "x.parquet"
+    get("datasets").write(path, [Document("fire " * 200, id=f"r{n}") for n in range(50)], CONFLICT)
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff" * 400 + content[404:])
+    assert "cannot be read after row 0" in message("datasets", path)
+
+
+@pytest.mark.parametrize("name", ["jsonl", "label-studio"])
+def test_numbers_too_large_for_a_float(name: str, tmp_path: Path) -> None:
+    (tmp_path / "x").write_text('{"text": "a", "data": {"text": "a", "x": -1e999}}')
+    assert "the number -1e999 is too large" in message(name, tmp_path / "x")
+
+
+def test_an_id_with_a_lone_surrogate(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="lone surrogate"):
+        get("brat").write(tmp_path / "x", [Document("a", id="r\ud83d")], CONFLICT)
+    assert list(tmp_path.iterdir()) == []

@@ -16,9 +16,10 @@ from conflict_nlp.document import Document, Link, Span
 from conflict_nlp.formats.base import Format
 from conflict_nlp.formats.files import FormatError
 from conflict_nlp.formats.jsonl import read_all, write_documents
+from conflict_nlp.formats.labelstudio import task as label_studio_task
 from conflict_nlp.formats.records import collect
 from conflict_nlp.formats.registry import all_formats, get, guess_input
-from conflict_nlp.schema import CONFLICT, Schema
+from conflict_nlp.schema import CONFLICT, Attribute, Label, Schema
 
 NEEDS = {"uima": "cassis", "spacy": "spacy", "datasets": "datasets"}
 NAMES = {"brat": "x", "datasets": "x.parquet"}
@@ -78,6 +79,10 @@ def test_orderly_documents_come_back_in_every_format(name: str, data: st.DataObj
 def test_any_schema_is_followed(name: str, data: st.DataObject) -> None:
     format = fetch(name)
     document, schema = data.draw(documents_with_schemas())
+    if name == "brat" and "police response" in schema.names:
+        with pytest.raises(FormatError, match="a label or an attribute like 'police response'"):
+            round_trip(format, [document], schema)
+        return
     back = round_trip(format, [document], schema)
     assert format.losses(document, schema) or back == [document]
 
@@ -179,3 +184,80 @@ def test_dataset_folder_is_one_of_datasets(tmp_path: Path) -> None:
     assert datasets.load_from_disk(str(tmp_path / "d")).features == features(CONFLICT)
     assert guess_input(tmp_path / "d").name == "datasets"
     assert collect(get("datasets").read(tmp_path / "d", CONFLICT), CONFLICT) == [document]
+
+
+def test_brat_refuses_names_of_attributes_that_it_cannot_hold(tmp_path: Path) -> None:
+    schema = Schema("odd", (Label("A", (), (Attribute("police response", "choice", ("yes",)),)),))
+    with pytest.raises(FormatError, match="a label or an attribute like 'police response'"):
+        get("brat").write(tmp_path / "x", [], schema)
+
+
+def test_label_studio_keeps_the_annotation_and_not_the_old_one_in_the_data(tmp_path: Path) -> None:
+    document = Document("fire", (Span("T1", "ATTACK", 0, 4, "fire"),), id="r1", meta={"source": "s"})
+    task = {"data": {**document.to_dict(), "spans": [], "links": [1]}, "annotations": label_studio_task(document, CONFLICT)["annotations"]}
+    (tmp_path / "x.json").write_text(json.dumps([task]))
+    assert collect(get("label-studio").read(tmp_path / "x.json", CONFLICT), CONFLICT) == [document]
+
+
+def test_label_studio_leaves_out_skipped_tasks_and_looks_at_predictions_only_without_annotations(tmp_path: Path) -> None:
+    data, done = {"text": "fire"}, {"result": []}
+    skipped = {"data": data, "annotations": [{**done, "was_cancelled": True}], "predictions": [done]}
+    (tmp_path / "x.json").write_text(json.dumps([skipped, {"data": data, "annotations": [done], "predictions": [17]}]))
+    first, second = get("label-studio").read(tmp_path / "x.json", CONFLICT)
+    assert (first.skipped, first.dropped) == (True, ("skipped annotations",))
+    assert second.document(CONFLICT).text == "fire"
+    (tmp_path / "x.json").write_text(json.dumps([{"data": data, "predictions": [17]}]))
+    with pytest.raises(FormatError, match="no list of results"):
+        collect(get("label-studio").read(tmp_path / "x.json", CONFLICT), CONFLICT)
+
+
+def test_cas_names_its_files_apart_and_refuses_doubled_ids(tmp_path: Path) -> None:
+    pytest.importorskip("cassis")
+    given = [Document("a", id="x y-3"), Document("b", id="x_y"), Document("c", id="x y"), Document("d", id="x_y-2")]
+    get("uima").write(tmp_path / "x", given, CONFLICT)
+    back = collect(get("uima").read(tmp_path / "x", CONFLICT), CONFLICT)
+    assert {(d.id, d.text) for d in back} == {(d.id, d.text) for d in given}
+    with pytest.raises(FormatError, match="document r: the id is used twice"):
+        get("uima").write(tmp_path / "y", [Document("a", id="r"), Document("b", id="r")], CONFLICT)
+
+
+def test_cas_of_others_has_identifiers_that_are_no_ids_and_lemmas_that_are_no_spans() -> None:
+    pytest.importorskip("cassis")
+    from cassis import Cas, TypeSystem
+
+    from conflict_nlp.formats.uima_layers import Layers
+
+    types = TypeSystem()
+    core = "de.tudarmstadt.ukp.dkpro.core.api."
+    for name in ("ner.type.NamedEntity", "segmentation.type.Lemma"):
+        layer = types.create_type(core + name, "uima.tcas.Annotation")
+        for feature in ("value", "identifier"):
+            types.create_feature(layer, feature, "uima.cas.String")
+    cas = Cas(types)
+    cas.sofa_string = "Ada and Ada"
+    for start in (0, 8):
+        cas.add(types.get_type(core + "ner.type.NamedEntity")(begin=start, end=start + 3, value="TIME", identifier="http://kb/Ada"))
+    cas.add(types.get_type(core + "segmentation.type.Lemma")(begin=0, end=3, value="TIME"))
+    data, _ = Layers.read(cas.to_xmi().encode(), types.to_xml().encode(), CONFLICT)
+    assert [(s["id"], s["start"]) for s in data["spans"]] == [("T1", 0), ("T2", 8)]
+
+
+def test_doccano_keeps_its_annotation_from_fields_of_its_own_names(tmp_path: Path) -> None:
+    document = Document("fire", (Span("T1", "ATTACK", 0, 4, "fire"),), id="r1", meta={"entities": [], "relations": 3, "source": "s"})
+    assert round_trip(get("doccano"), [document]) == [replace(document, meta={"source": "s"})]
+    write_documents(tmp_path / "x.jsonl", [document])
+    assert guess_input(tmp_path / "x.jsonl").name == "jsonl"
+
+
+def test_lines_leave_out_attributes_that_could_not_be_read_back() -> None:
+    document = Document("fire", (Span("T1", "ATTACK", 0, 4, "fire", {"incident": "equiv-3"}),), id="r1")
+    assert "attributes that the line cannot give (a flag that is absent is false)" in get("lines").losses(document, CONFLICT)
+    assert round_trip(get("lines"), [document])[0].spans == (replace(document.spans[0], attributes={}),)
+
+
+def test_names_with_blanks_and_hyphens_come_back() -> None:
+    schema = Schema("odd", (Label("police response"), Label("A", (), (Attribute("size-of", "count"),))))
+    blank = Document("fire", (Span("T1", "police response", 0, 4, "fire"),), id="r1")
+    hyphen = Document("fire", (Span("T1", "A", 0, 4, "fire", {"size-of": "3"}),), id="r1")
+    assert round_trip(get("conll"), [blank], schema) == [blank]
+    assert round_trip(get("brat"), [hyphen], Schema("odd", schema.labels[1:])) == [hyphen]

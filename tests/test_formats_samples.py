@@ -91,7 +91,7 @@ def test_conll_2003() -> None:
     (first, second), _ = load("conll2003.conll", Label("PER"), Label("LOC"), Label("ORG"), Label("MISC"))
     assert first.text == "EU rejects German call to boycott British lamb . Peter Blackburn"
     assert marked(first) == [("ORG", "EU"), ("MISC", "German"), ("MISC", "British"), ("PER", "Peter Blackburn")]
-    assert marked(second) == [("LOC", "BRUSSELS")]
+    assert marked(second) == [("LOC", "BRUSSELS"), ("LOC", "LONDON"), ("LOC", "Germany")]  # a span ends with its sentence
 
 
 def test_guideline_lines() -> None:

@@ -1,6 +1,7 @@
 """Train a model on annotated documents.
 
 accelerate launch training/train.py configs/small.yaml --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID]
+    [--init MODEL]
 
 DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json`` and
 ``log.csv``. Started again with the same DIR, a run that was stopped goes on from its last epoch.
@@ -37,6 +38,7 @@ from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import read_all
+from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.schema import SchemaError
 
@@ -64,6 +66,7 @@ def main(
     dev: Annotated[Path, typer.Option(help="held-out documents that choose the epoch and the thresholds")],
     output: Annotated[Path, typer.Option(help="folder for the model")],
     encoder: Annotated[str | None, typer.Option(help="folder or Hub id, instead of the configuration's")] = None,
+    init: Annotated[Path | None, typer.Option(help="a trained model's folder to go on from, instead of the bare encoder")] = None,
     epochs: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
     seed: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
 ) -> None:
@@ -73,7 +76,7 @@ def main(
         settings = read_settings(config, changes)
         read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
         training, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
-        run = Run(settings, encoder or settings.encoder, output, fingerprint(settings, [*train, dev]))
+        run = Run(settings, init or encoder or settings.encoder, output, fingerprint(settings, [*train, dev]), go_on=init is not None)
     except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
         print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
         raise SystemExit(2) from None
@@ -83,15 +86,21 @@ def main(
 class Run:
     """One training run and the folder it writes to."""
 
-    def __init__(self, settings: Settings, encoder: str, output: Path, mark: str) -> None:
+    def __init__(self, settings: Settings, source: str | Path, output: Path, mark: str, go_on: bool = False) -> None:
         self.settings = settings
         self.output = output
         # a batch without attributes or incidents leaves their heads without gradient
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision), kwargs_handlers=[unused])
         set_seed(settings.training.seed)
-        self.tokenizer = AutoTokenizer.from_pretrained(encoder)
-        self.model = ConflictModel.from_encoder(encoder, settings.schema, **{"encoder_name": settings.encoder, **settings.model})
+        if go_on:
+            self.model, self.tokenizer = load_pretrained(source)
+            if self.model.label_schema != settings.schema:
+                raise SettingsError(f"{source} was trained with the schema {self.model.label_schema.name}, and {settings.schema.name} is another")
+            self.model.config.loss_weights |= settings.model.get("loss_weights", {})
+        else:
+            self.tokenizer = AutoTokenizer.from_pretrained(source)
+            self.model = ConflictModel.from_encoder(str(source), settings.schema, **{"encoder_name": settings.encoder, **settings.model})
         self.windower = Windower(self.tokenizer, self.model.config.window, self.model.config.overlap)
         self.progress = Progress(mark)
         output.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,8 @@
 
 A document's number is the count that :class:`conflict_nlp.document.Incident` gives for all its attacks together: a casualty of
 several attacks or incidents counts once, and one that details another not at all. The error is taken between lower bounds
-("at least 12" is 12; only an upper bound, "up to 40", is 40; no number is 0), in people, and averaged over all documents. The accuracy is the share of documents with equal bounds, among
-those where either side has such a casualty.
+("at least 12" is 12; only an upper bound, "up to 40", is 40; no number is 0), in people, and averaged over all documents.
+The accuracy is the share of documents with equal bounds, among those where either side has such a casualty.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from conflict_nlp.formats.files import MAX_RECORD, FormatError, decode, encode, 
 from conflict_nlp.formats.records import Record, empty
 from conflict_nlp.schema import Schema
 
-_NAME = re.compile(r"[^\s;%]+")
+_NAME = re.compile(r"[^\s;%=]+")
 
 
 def read(path: Path, schema: Schema) -> Iterator[Record]:
@@ -44,13 +44,14 @@ def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:
     """
     if path.suffix in (".ann", ".txt"):
         raise FormatError(f"{path}: brat is written as a folder: name one")
-    if odd := [name for name in schema.names if not _NAME.fullmatch(name)]:
-        raise FormatError(f"{path}: brat cannot carry a label like {odd[0]!r}: rename it")
+    attributes = [attribute.name for label in schema.labels for attribute in label.attributes]
+    if odd := [name for name in (*schema.names, *attributes) if not _NAME.fullmatch(name)]:
+        raise FormatError(f"{path}: brat cannot carry a label or an attribute like {odd[0]!r}: rename it")
     with replacing_folder(path) as folder:
         (folder / "annotation.conf").write_text(configuration(schema), encoding="utf-8")
         for number, document in enumerate(documents, 1):
             name = _file_name(named(document, number))
-            if len(name.encode()) > 200 or (folder / f"{name}.ann").exists():
+            if len(encode(name, f"document {printable(name)}")) > 200 or (folder / f"{name}.ann").exists():
                 raise FormatError(f"document {printable(name)}: the id is {'used twice' if len(name) < 200 else 'too long for the name of a file'}")
             (folder / f"{name}.txt").write_bytes(encode(document.text, f"document {printable(name)}"))
             (folder / f"{name}.ann").write_bytes(encode(_standoff(declared_only(document, schema), schema), f"document {printable(name)}"))

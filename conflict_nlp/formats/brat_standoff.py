@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from conflict_nlp.formats.files import Line
 from conflict_nlp.schema import Attribute, Schema
 
-_PAIR = re.compile(r"(\w+)=(.*)", re.DOTALL)
+_PAIR = re.compile(r"([^=]+)=(.*)", re.DOTALL)
 
 
 @dataclass

@@ -20,7 +20,7 @@ from conflict_nlp.formats.records import Record, empty
 from conflict_nlp.formats.tokens import covered, tokenize
 from conflict_nlp.schema import Schema
 
-_TAG = re.compile(r"O|[BIESLU]-(\S+)")
+_TAG = re.compile(r"O|[BIESLU]-(.+)")
 _COMMENT = re.compile(r"#\s*(text|id|newdoc id|sent_id)\s*=\s*(.*)")
 
 
@@ -74,7 +74,7 @@ class _Block:
     own: bool = False
     rows: list[list[str]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
-    sentences: list[int] = field(default_factory=list)
+    breaks: set[int] = field(default_factory=set)
     problems: list[str] = field(default_factory=list)
 
     def record(self, path: Path, schema: Schema) -> Record:
@@ -90,7 +90,7 @@ class _Block:
             return Record(where, problems=("the tokens are not those of the text in the comment",))
         if self.text is None:
             self.text = " ".join(row[0] for row in self.rows)
-        found = [span for column in self._tagged(schema) for span in _spans([row[column] for row in self.rows], places)]
+        found = [span for column in self._tagged(schema) for span in _spans([row[column] for row in self.rows], places, self.breaks)]
         order = {name: n for n, name in enumerate(schema.names)}
         found.sort(key=lambda s: (s["start"], -s["end"], order.get(s["label"], len(order))))
         spans = [{"id": f"T{n}", **span} for n, span in enumerate(found, 1)]
@@ -129,6 +129,8 @@ def _blocks(path: Path) -> Iterator[_Block]:
             if block is not None and (block.rows or block.own):
                 yield block
             block = None
+        if block is not None and not text.strip():
+            block.breaks.add(len(block.rows))
         if text.strip() and not text.startswith("-DOCSTART-"):
             block = block or _Block(line.number)
             _take(block, line, text)
@@ -158,12 +160,12 @@ def _unquoted(value: str) -> str:
     return content if isinstance(content, str) else value
 
 
-def _spans(tags: list[str], places: list[tuple[int, int]]) -> Iterator[dict[str, Any]]:
-    """The spans of a column, in IOB1, IOB2, BIOES and BILOU."""
+def _spans(tags: list[str], places: list[tuple[int, int]], breaks: set[int]) -> Iterator[dict[str, Any]]:
+    """The spans of a column, in IOB1, IOB2, BIOES and BILOU; none goes on over a break, the row at which a sentence begins."""
     label, start, end = None, 0, 0
-    for tag, place in zip([*tags, "O"], [*places, (0, 0)], strict=True):
+    for row, (tag, place) in enumerate(zip([*tags, "O"], [*places, (0, 0)], strict=True)):
         mark, _, name = tag.partition("-")
-        if label is not None and (mark not in ("I", "E", "L") or name != label):
+        if label is not None and (row in breaks or mark not in ("I", "E", "L") or name != label):
             yield {"label": label, "start": start, "end": end}
             label = None
         if mark != "O":

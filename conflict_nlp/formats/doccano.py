@@ -54,7 +54,8 @@ def _example(number: int, document: Document) -> dict[str, Any]:
         kept["id"] = document.id
     if any(link.score is not None for link in document.links):
         kept["links"] = [link.to_dict() for link in document.links]
-    return {"id": number, "text": document.text, "entities": entities, "relations": relations, **document.meta, _KEPT: kept}
+    fields = {key: value for key, value in document.meta.items() if key not in _OWN}
+    return {"id": number, "text": document.text, "entities": entities, "relations": relations, **fields, _KEPT: kept}
 
 
 def _records(path: Path) -> Iterator[Record]:
@@ -133,8 +134,7 @@ def _link_scores(links: Any) -> dict[tuple[str, str], Any]:
 
 
 def _recognises(data: Mapping[str, Any]) -> bool:
-    triples = data.get("label")
-    return isinstance(data.get("text"), str) and (isinstance(data.get("entities"), list) or (isinstance(triples, list) and "spans" not in data))
+    return isinstance(data.get("text"), str) and "spans" not in data and any(isinstance(data.get(key), list) for key in ("entities", "label"))
 
 
 def _lost(document: Document, schema: Schema) -> Iterator[str]:

@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ def read_bytes(path: PathLike, limit: int = 64 * MAX_RECORD) -> bytes:
     with open_binary(path) as file:
         try:
             content = file.read(limit + 1)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"{path}: cannot be read: {error}") from error
     if len(content) > limit:
         raise FormatError(f"{path}: larger than {limit >> 20} MiB: split it")
@@ -89,7 +90,7 @@ def lines(path: PathLike) -> Iterator[Line]:
                         content = file.readline(MAX_RECORD)
                     continue
                 yield _line(number, content)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise FormatError(f"{path}:{number + 1}: cannot be read: {error}") from error
 
 

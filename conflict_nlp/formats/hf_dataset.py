@@ -76,13 +76,17 @@ def read(path: Path, schema: Schema) -> Iterator[Record]:
     """The rows of a folder that ``save_to_disk`` wrote, or of a Parquet file, from disk a batch at a time.
 
     Raises:
-        FormatError: there is no dataset, or ``datasets`` is not installed.
+        FormatError: there is no dataset, it is broken, or ``datasets`` is not installed.
     """
     dataset = _load(path)
     if not len(dataset):
         yield Record(str(path), problems=("the dataset is empty",))
-    for number, given in enumerate(dataset, 1):
-        yield _record(f"{path}: row {number}", given, schema)
+    number = 0
+    try:
+        for number, given in enumerate(dataset, 1):
+            yield _record(f"{path}: row {number}", given, schema)
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise FormatError(f"{path}: cannot be read after row {number}: {' '.join(str(error).split())[:200]}") from None
 
 
 def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import codecs
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from conflict_nlp.formats.files import MAX_RECORD, FormatError, PathLike, open_binary
-from conflict_nlp.formats.jsonl import refuse_constant
+from conflict_nlp.formats.jsonl import finite, refuse_constant
 
 _BLANK = " \t\r\n"
-_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_DECODER = json.JSONDecoder(parse_float=finite, parse_constant=refuse_constant)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class _Parser:
             self.window = self.window[self.at :] + self.decoder.decode(content, final=self.done)
         except UnicodeDecodeError:
             raise self.error("not UTF-8: save it as UTF-8") from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise self.error(f"cannot be read: {error}") from error
         self.at = 0
 

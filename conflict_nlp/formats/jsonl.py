@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -76,7 +77,7 @@ def load(text: str) -> Any:
         ValueError: it is not JSON, has NaN or an endless number, or nests too deeply; the message says where.
     """
     try:
-        return json.loads(text, parse_constant=refuse_constant)
+        return json.loads(text, parse_float=finite, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error.msg} at character {error.pos + 1}") from error
     except RecursionError:
@@ -112,6 +113,14 @@ def _readable(path: PathLike, schema: Schema) -> Iterator[Record]:
         yield from read_records(path, schema)
     except ValueError as error:
         yield Record(str(path), problems=(str(error).removeprefix(f"{path}: "),))
+
+
+def finite(number: str) -> float:
+    """A number with a point or an exponent; refused where it is too large, since Python would make it infinite."""
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError(f"not readable JSON: the number {number[:20]} is too large")
+    return value
 
 
 def refuse_constant(constant: str) -> NoReturn:

@@ -155,28 +155,39 @@ def _record(where: str, item: Any, schema: Schema) -> Record:
         return Record(where, problems=(f"the data have no {TEXT!r}, only {', '.join(map(repr, fields)) or 'nothing'}: name the text so",))
     id = fields.pop("id", item.get("id"))
     found = _Task(text, schema)
-    result = _chosen(item, found)
+    annotations = _listed(item, "annotations", "completions")
+    if annotations and all(a.get("was_cancelled") for a in annotations):
+        return Record(where, dropped=("skipped annotations",))
+    result = _chosen(annotations, item, found)
     if not isinstance(result, list):
         return Record(where, problems=("the annotation has no list of results",))
     for entry in result:
         found.add(entry)
+    # native documents that were imported as tasks have their old annotation here
+    fields = {key: value for key, value in fields.items() if key not in ("spans", "links")}
     data = {**({} if id is None else {"id": str(id) if isinstance(id, int) else id}), **found.data(), **fields}
     return Record(where, data, tuple(found.problems), tuple(sorted(found.dropped)))
 
 
-def _chosen(item: Mapping[str, Any], found: _Task) -> Any:
-    """The results of the annotation that counts."""
-    given = [item.get(key) or [] for key in ("annotations", "completions", "predictions")]
+def _listed(item: Mapping[str, Any], *keys: str) -> list[Mapping[str, Any]] | None:
+    """The annotations under some keys; ``None`` where they are no lists of objects."""
+    given = [item.get(key) or [] for key in keys]
     if not all(isinstance(group, list) and all(isinstance(a, Mapping) for a in group) for group in given):
         return None
-    annotations = [a for a in (*given[0], *given[1]) if not a.get("was_cancelled")]
-    if len(annotations) > 1:
+    return [a for group in given for a in group]
+
+
+def _chosen(annotations: list[Mapping[str, Any]] | None, item: Mapping[str, Any], found: _Task) -> Any:
+    """The results of the annotation that counts; without any, of the last prediction."""
+    if not annotations:
+        predictions = None if annotations is None else _listed(item, "predictions")
+        return None if predictions is None else (predictions or [{"result": []}])[-1].get("result")
+    done = [a for a in annotations if not a.get("was_cancelled")]
+    if len(done) > 1:
         found.dropped.add("further annotations of a task (the ground truth counts, else the one changed last)")
-    if any(a.get("was_cancelled") for a in (*given[0], *given[1])):
+    if len(done) < len(annotations):
         found.dropped.add("skipped annotations")
-    ranked = sorted(annotations, key=lambda a: (bool(a.get("ground_truth")), str(a.get("updated_at", ""))))
-    chosen = ranked[-1] if ranked else given[2][-1] if given[2] else {"result": []}
-    return chosen.get("result")
+    return max(reversed(done), key=lambda a: (bool(a.get("ground_truth")), str(a.get("updated_at", "")))).get("result")
 
 
 def _answer(type: str, value: Mapping[str, Any]) -> Any:

@@ -10,10 +10,9 @@ from conflict_nlp.schema import Attribute, Schema
 
 
 def token(attribute: Attribute, value: Any) -> str:
-    """The word for a value; empty where it has none. A flag is the first three letters of its name."""
-    if attribute.kind == "flag":
-        return attribute.name[:3] if value is True else ""
-    return value if isinstance(value, str) and not re.search(r"\s", value) else ""
+    """The word for a value; empty where it has none that could be read back. A flag is the first three letters of its name."""
+    word = attribute.name[:3] if attribute.kind == "flag" and value is True else value
+    return word if isinstance(word, str) and not re.search(r"\s", word) and _accepts(attribute, word) else ""
 
 
 def parse_attributes(schema: Schema, label: str, tokens: str, problems: list[str]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from itertools import chain, count
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -53,6 +55,7 @@ def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:
         layers = Layers.of(schema)
     except ImportError as error:
         raise _missing(str(path), error) from None
+    ids: set[str] = set()
     names: set[str] = set()
     with ExitStack() as stack:
         archive = zipfile.ZipFile(stack.enter_context(replacing(path)), "w", zipfile.ZIP_DEFLATED) if path.suffix.lower() == ".zip" else None
@@ -68,11 +71,14 @@ def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:
 
         put("TypeSystem.xml", layers.types.to_xml().encode())
         for number, document in enumerate(documents, 1):
-            name = re.sub(r"[^\w.-]", "_", named(document, number))[:80].lstrip(".") or f"document-{number}"
-            if name in names:
-                name = f"{name}-{number}"
+            id = named(document, number)
+            if id in ids:
+                raise FormatError(f"document {printable(id)}: the id is used twice: give each document its own")
+            ids.add(id)
+            stem = re.sub(r"[^\w.-]", "_", id)[:80].lstrip(".") or f"document-{number}"
+            name = next(name for name in chain([stem], (f"{stem}-{n}" for n in count(2))) if name not in names)
             names.add(name)
-            put(f"{name}.xmi", encode(_xmi(declared_only(document, schema), named(document, number), layers), f"document {printable(name)}"))
+            put(f"{name}.xmi", encode(_xmi(declared_only(document, schema), id, layers), f"document {printable(name)}"))
 
 
 def _xmi(document: Document, id: str, layers: Layers) -> str:
@@ -127,7 +133,7 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> byte
         with archive.open(info) as file:
             # a zip may understate a size: what is read is bounded all the same
             content = file.read(info.file_size + 1)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError, zlib.error) as error:
         raise FormatError(f"{path}: {info.filename} cannot be unpacked: {error}") from None
     return content
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from keyword import iskeyword
 from typing import Any
 
 from conflict_nlp.document import Document
@@ -41,8 +43,14 @@ class Layers:
         for label in schema.labels:
             for attribute in label.attributes:
                 kinds.setdefault(attribute.name, set()).add(attribute.kind)
-        # a feature must not be called like one of the layer's own
-        names = {name: f"attribute_{name}" if name in ("label", "identifier", "score", "begin", "end", "sofa", "type", "self") else name for name in kinds}
+        names: dict[str, str] = {}
+        for name in kinds:
+            # a feature is one word, and must not be called like one of the layer's own
+            fits = name.isidentifier() and not iskeyword(name) and name not in ("label", "identifier", "score", "begin", "end", "sofa", "type", "self")
+            feature = name if fits else "attribute_" + re.sub(r"\W", "_", name)
+            while feature in names.values():
+                feature += "_"
+            names[name] = feature
         for feature in ("label", "identifier"):
             types.create_feature(span, feature, _STRING)
         types.create_feature(span, "score", "uima.cas.Double")
@@ -125,7 +133,7 @@ class _Reader:
         data: dict[str, Any] = {"text": text if isinstance(text, str) else ""}
         annotations = sorted(self.cas.select_all_annotations(), key=lambda a: a.xmiID or 0)
         spans = [(a, label) for a in annotations if (label := self._label(a)) is not None]
-        used = {str(a.identifier) for a, _ in spans if getattr(a, "identifier", None)}
+        used = {id for a, _ in spans if (id := _identifier(a))}
         fresh = (f"T{n}" for n in range(1, len(spans) + len(used) + 1) if f"T{n}" not in used)
         data["spans"] = [self._span(a, label, fresh) for a, label in spans]
         data["links"] = [link for a in annotations for link in self._links(a)]
@@ -143,7 +151,7 @@ class _Reader:
         name = annotation.type.name
         if name == SPAN:
             return annotation.label or ""
-        if name.startswith("uima.") or name in (SENTENCE, METADATA, FIELD, LINK):
+        if name.startswith("uima.") or ".segmentation.type." in name or name in (METADATA, FIELD, LINK):
             return None
         for feature in ("label", "value", "role"):
             value = getattr(annotation, feature, None)
@@ -152,14 +160,14 @@ class _Reader:
         short = name.rpartition(".")[2]
         if short in self.schema:
             return str(short)
-        if not hasattr(annotation, "Governor") and ".segmentation.type." not in name:
+        if not hasattr(annotation, "Governor"):
             self.dropped.add(f"annotations of the layer {short}")
         return None
 
     def _span(self, annotation: Any, label: str, fresh: Iterator[str]) -> dict[str, Any]:
-        id = getattr(annotation, "identifier", None) or next(fresh)
-        self.ids[annotation.xmiID], self.labels[annotation.xmiID] = str(id), label
-        span: dict[str, Any] = {"id": str(id), "label": label, "start": annotation.begin, "end": annotation.end}
+        id = _identifier(annotation) or next(fresh)
+        self.ids[annotation.xmiID], self.labels[annotation.xmiID] = id, label
+        span: dict[str, Any] = {"id": id, "label": label, "start": annotation.begin, "end": annotation.end}
         for attribute in self.schema[label].attributes if label in self.schema else ():
             value = getattr(annotation, self.own[attribute.name], None)
             if value is not None:
@@ -188,6 +196,11 @@ class _Reader:
             first, second = second, first
         link = {"anchor": self.ids[first.xmiID], "argument": self.ids[second.xmiID]}
         yield {**link, "score": score} if isinstance(score, float) else link
+
+
+def _identifier(annotation: Any) -> str | None:
+    """The id of a span; in layers of others, a feature of this name is something else (an entry of a knowledge base)."""
+    return str(annotation.identifier) if annotation.type.name == SPAN and annotation.identifier else None
 
 
 def _sentences(document: Document) -> list[tuple[int, int]] | None:
