@@ -62,7 +62,7 @@ class ConflictConfig(PreTrainedConfig):
         loss_weights: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.encoder = dict(encoder or {"model_type": "bert"})
+        self.encoder = {k: v for k, v in (encoder or {"model_type": "bert"}).items() if k != "_name_or_path"}  # a folder of the machine that trained
         self.encoder_name = encoder_name
         self.schema = dict(schema or CONFLICT.to_dict())
         self.span_size = span_size
