@@ -181,7 +181,8 @@ def load(
     pretrained, tokenizer = load_pretrained(model)
     pretrained.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device
     try:
-        Extractor(pretrained, tokenizer)
+        extractor = Extractor(pretrained, tokenizer)
     except (TypeError, ValueError) as error:
         raise ModelError(f"{model or 'the embedded model'}: config.json is not usable: {error}") from error
-    return Extractor(pretrained, tokenizer, thresholds)
+    extractor.thresholds = extractor.thresholds.replaced(thresholds or {}, extractor.schema)
+    return extractor
