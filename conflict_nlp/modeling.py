@@ -111,11 +111,12 @@ class ConflictModel(PreTrainedModel):
 
     def __init__(self, config: ConflictConfig) -> None:
         super().__init__(config)
-        limit = longest_window(AutoConfig.for_model(**config.encoder))
+        encoder = AutoConfig.for_model(**config.encoder)
+        limit = longest_window(encoder)
         if not isinstance(config.window, int) or config.window > limit:
             raise ValueError(f"window is {config.window!r}, and the encoder reads {limit} tokens at most")
         self.label_schema = Schema.from_dict(config.schema)
-        self.encoder = AutoModel.from_config(AutoConfig.for_model(**config.encoder))
+        self.encoder = AutoModel.from_config(encoder)
         if hasattr(self.encoder, "pooler"):
             self.encoder.pooler = None
         hidden = self.encoder.config.hidden_size

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -37,17 +38,17 @@ def _stand_in(character: str) -> str:
 def marked_text(document: Document, schema: Schema) -> Text:
     """The text, its spans coloured, each followed by its label."""
     styles = label_styles(schema)
-    text = visible(document.text)
+    text = Text(visible(document.text))
     ends: dict[int, list[Span]] = {}
     for span in document.spans:
+        text.stylize(styles.get(span.label, ""), span.start, span.end)
         ends.setdefault(span.end, []).append(span)
-    result, at = Text(), 0
-    for end in sorted(ends):
-        result.append_text(_coloured(text, at, end, document.spans, styles))
-        for span in sorted(ends[end], key=lambda s: -s.start):
+    result = Text()
+    for piece, end in zip_longest(text.divide(sorted(ends)), sorted(ends)):
+        result.append_text(piece)
+        for span in sorted(ends.get(end, ()), key=lambda s: -s.start):
             result.append(f"[{span.label}]", style=f"dim {styles.get(span.label, '')}")
-        at = end
-    return result.append_text(_coloured(text, at, len(text), document.spans, styles))
+    return result
 
 
 def label_styles(schema: Schema) -> dict[str, str]:
@@ -55,14 +56,6 @@ def label_styles(schema: Schema) -> dict[str, str]:
     arguments = [name for name in schema.names if name not in schema.anchors]
     anchors = {name: ANCHOR_STYLES[i % len(ANCHOR_STYLES)] for i, name in enumerate(schema.anchors)}
     return anchors | {name: ARGUMENT_STYLES[i % len(ARGUMENT_STYLES)] for i, name in enumerate(arguments)}
-
-
-def _coloured(text: str, start: int, end: int, spans: Sequence[Span], styles: dict[str, str]) -> Text:
-    piece = Text(text[start:end])
-    for span in spans:
-        if span.start < end and start < span.end:
-            piece.stylize(styles.get(span.label, ""), max(0, span.start - start), min(end, span.end) - start)
-    return piece
 
 
 def _table(document: Document, label: str, schema: Schema) -> Table | None:

@@ -30,9 +30,7 @@ def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> 
     best = Thresholds()
 
     def predicted(thresholds: Thresholds) -> dict[str, float]:
-        documents = [extractor.assemble(text, windows, thresholds) for text, windows in readings]
-        named = [replace(p, id=g.id) for p, g in zip(documents, gold, strict=True)]
-        return scores(gold, named, schema)
+        return scores_under(thresholds, extractor, gold, readings)
 
     def overall(s: dict[str, float]) -> float:
         return s["span_exact_f1"] + s["span_overlap_f1"] + 1.5 * s["link_overlap_f1"]
@@ -55,6 +53,12 @@ def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> 
     if any(schema.cluster(name) for name in schema.names):
         best = _search(best, "cluster", CLUSTER_GRID, predicted, lambda s: s["incident_pair_f1"] + s["incident_bcubed_f1"])
     return best
+
+
+def scores_under(thresholds: Thresholds, extractor: Extractor, gold: Sequence[Document], readings: Readings) -> dict[str, float]:
+    """The scores of what was read, decided by some thresholds."""
+    documents = [replace(extractor.assemble(text, windows, thresholds), id=g.id) for (text, windows), g in zip(readings, gold, strict=True)]
+    return scores(gold, documents, extractor.schema)
 
 
 def _refine(best: Thresholds, step: float, predicted: Predicted, value: Value) -> Thresholds:

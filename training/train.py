@@ -26,7 +26,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from examples import LengthBatches, examples, loader
 from settings import Settings, SettingsError, read_settings
-from thresholds import tune
+from thresholds import scores_under, tune
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
@@ -74,8 +74,9 @@ def main(
     try:
         changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
         settings = read_settings(config, changes)
-        read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
-        training, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
+        documents = read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
+        held_out = read_all([dev], settings.schema)
+        training = documents[: -len(held_out)]
         run = Run(settings, init or encoder or settings.encoder, output, fingerprint(settings, [*train, dev]), go_on=init is not None)
     except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
         print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
@@ -165,8 +166,7 @@ class Run:
         readings = list(extractor.read(d.text for d in held_out))
         thresholds = tune(extractor, held_out, readings)
         self._save(model, thresholds)
-        documents = [replace(extractor.assemble(text, windows, thresholds), id=g.id) for (text, windows), g in zip(readings, held_out, strict=True)]
-        result = {k: round(v, 2) for k, v in scores(held_out, documents, self.settings.schema).items()}
+        result = {k: round(v, 2) for k, v in scores_under(thresholds, extractor, held_out, readings).items()}
         (self.output / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(json.dumps({k: v for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}, indent=1))
 
