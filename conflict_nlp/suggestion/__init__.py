@@ -1,0 +1,1 @@
+"""Active learning: which passages an annotator should label next."""
