@@ -6,7 +6,7 @@ import json
 import re
 from os import PathLike, fspath
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from conflict_nlp.schema import Schema, SchemaError
 
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from conflict_nlp.modeling import ConflictModel
 
-EMBEDDED = Path(__file__).parent / "weights" / "small"
+WEIGHTS = Path(__file__).parent / "weights"
+EMBEDDED = WEIGHTS / "small"
 SAVED = ["config.json", "model.safetensors", "tokenizer.json"]
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 FILES = [*SAVED, "tokenizer_config.json", "special_tokens_map.json"]
 
 
@@ -44,60 +46,140 @@ def resolve_device(device: str) -> torch.device:
     return place
 
 
-def load_pretrained(name: str | PathLike[str] | None) -> tuple[ConflictModel, PreTrainedTokenizerFast]:
+def locate(name: str | PathLike[str] | None) -> tuple[Path, dict[str, Any]]:
+    """The folder of a model (fetched from the Hub if need be) and its ``config.json``, without loading it.
+
+    Raises:
+        ModelError: it holds no model that this library can load.
+    """
+    folder = EMBEDDED if name is None else _folder(fspath(name))
+    return folder, _checked_config(folder)
+
+
+def load_pretrained(
+    name: str | PathLike[str] | None, encoder: str | PathLike[str] | None = None, merged: bool = True
+) -> tuple[ConflictModel, PreTrainedTokenizerFast]:
     """The model and its tokenizer, in single precision on the CPU.
 
     Args:
-        name: ``None`` for the embedded model, a folder, or a Hub id.
+        name: ``None`` for the embedded model, the name of another one in the package, a folder, or a Hub id.
+        encoder: of a model that is saved as an adapter, the encoder's folder or Hub id; without, the Hub id that it was trained over.
+        merged: whether an adapter is added to the encoder's weights; if not, it can be trained further.
 
     Raises:
         ModelError: see :func:`conflict_nlp.load`.
     """
-    folder = EMBEDDED if name is None else _folder(fspath(name))
-    config = _checked_config(folder)
+    folder, config = locate(name)
+    adapted = config.get("adapter") is not None
+    if encoder is not None and not adapted:
+        raise ModelError(f"{folder} holds a model with its own encoder: leave out encoder={fspath(encoder)}")
 
-    import torch
     from safetensors import SafetensorError
     from transformers import PreTrainedTokenizerFast, logging
-
-    from conflict_nlp.modeling import ConflictConfig, ConflictModel
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity(50)  # what it has to say is in the exception or in the report
     try:
-        loaded: Any = ConflictModel.from_pretrained(
-            folder,
-            config=ConflictConfig.from_dict(config),
-            dtype=torch.float32,
-            use_safetensors=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            local_files_only=True,
-        )
-        model, report = loaded
+        model = _adapted(folder, config, encoder, merged) if adapted else _whole(folder, config)
         tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+    except ModelError:
+        raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ModelError(f"{folder}: the model cannot be read: {_line(error)}") from error
+    except ModuleNotFoundError as error:
+        raise ModelError(f"{folder} is an adapter, and {error.name} is not installed: pip install 'conflict-nlp[adapters]'") from error
     except Exception as error:  # tokenizers raises bare Exceptions
         raise ModelError(f"{folder}: the tokenizer cannot be read: {_line(error)}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    wrong = sorted({*report["missing_keys"], *report["unexpected_keys"], *(k[0] for k in report["mismatched_keys"])})
-    if wrong:
-        raise ModelError(f"{folder}: the weights do not fit config.json: {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}")
     return model, tokenizer
+
+
+def _whole(folder: Path, config: dict[str, Any]) -> ConflictModel:
+    import torch
+
+    from conflict_nlp.modeling import ConflictConfig, ConflictModel
+
+    loaded: Any = ConflictModel.from_pretrained(
+        folder,
+        config=ConflictConfig.from_dict(config),
+        dtype=torch.float32,
+        use_safetensors=True,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+        local_files_only=True,
+    )
+    model, report = loaded
+    _fit(folder, {*report["missing_keys"], *report["unexpected_keys"], *(k[0] for k in report["mismatched_keys"])})
+    return cast("ConflictModel", model)
+
+
+def _adapted(folder: Path, config: dict[str, Any], encoder: str | PathLike[str] | None, merged: bool) -> ConflictModel:
+    """The model over an encoder from elsewhere, which has to be the one that it was trained over."""
+    from safetensors.torch import load_file
+
+    from conflict_nlp.adapters import PREFIX, Adapter, attach, digest, merge, restore
+    from conflict_nlp.modeling import ConflictConfig, ConflictModel
+
+    settings = ConflictConfig.from_dict(config)
+    adapter = Adapter.from_dict(settings.adapter or {})
+    model = ConflictModel(settings)
+    state = load_file(folder / "model.safetensors")
+    own = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(PREFIX)}
+    heads = {name: tensor for name, tensor in state.items() if not name.startswith(PREFIX)}
+    _fit(folder, {*(own.keys() ^ heads.keys()), *(n for n in own.keys() & heads.keys() if own[n].shape != heads[n].shape)})
+    model.load_state_dict(heads, strict=False)
+    source = _encoder(folder, settings.encoder_name, encoder)
+    if digest(source) != settings.encoder_digest:
+        given = settings.encoder_name if encoder is None else fspath(encoder)
+        raise ModelError(f"{given} is not the encoder that {folder} was trained over: give the folder of {settings.encoder_name}, encoder=FOLDER")
+    model.encoder.load_state_dict(source.state_dict())
+    change = {name.removeprefix(PREFIX): tensor for name, tensor in state.items() if name.startswith(PREFIX)}
+    if merged:
+        model.encoder = merge(model.encoder, adapter, change)
+        model.config.adapter = model.config.encoder_digest = None  # what it would save now is a whole model
+    else:
+        attach(model.encoder, adapter)
+        restore(model.encoder, change)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def _encoder(folder: Path, name: str | None, given: str | PathLike[str] | None) -> Any:
+    import torch
+    from transformers import AutoModel
+
+    source = name if given is None else fspath(given)
+    if not source or (given is not None and not Path(source).is_dir() and not _HUB_ID.fullmatch(source)):
+        raise ModelError(f"there is no folder {source}: give the encoder of {folder}, {name}, encoder=FOLDER")
+    try:
+        encoder: Any = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
+    except Exception as error:  # any of the client's, the network's and the file system's errors ends here
+        whence = f"the Hub did not give it ({_line(error)})" if given is None else f"{source} does not hold it ({_line(error)})"
+        raise ModelError(f"{folder} is an adapter over {name}, and {whence}: give that encoder's folder, encoder=FOLDER") from error
+    if hasattr(encoder, "pooler"):
+        encoder.pooler = None
+    return encoder
+
+
+def _fit(folder: Path, wrong: set[str]) -> None:
+    if wrong:
+        some = sorted(wrong)
+        raise ModelError(f"{folder}: the weights do not fit config.json: {', '.join(some[:3])}{' …' if len(some) > 3 else ''}")
 
 
 def _folder(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir():
         return folder
+    if re.fullmatch(r"\w+", name) and (WEIGHTS / name).is_dir() and not folder.exists():
+        return WEIGHTS / name
     if folder.exists():
         raise ModelError(f"{name} is a file: give the folder that holds the model")
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", name):
+    if not _HUB_ID.fullmatch(name):
         raise ModelError(f"there is no folder {name}")
     from huggingface_hub import snapshot_download
 

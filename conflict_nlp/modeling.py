@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from conflict_nlp.adapters import Adapter, attach, digest, rest
+from conflict_nlp.attention import fuse
 from conflict_nlp.encoding import AttributeSlot, attribute_slots
 from conflict_nlp.heads import ClusterScorer, PairScorer, SpanScorer
 from conflict_nlp.losses import GoldBatch, Logits, losses
@@ -42,6 +44,8 @@ class ConflictConfig(PreTrainedConfig):
         thresholds: tuned decision thresholds, see :class:`conflict_nlp.decoding.Thresholds`.
         head_dropout: dropout of the heads, in training.
         loss_weights: what each loss of :func:`conflict_nlp.losses.losses` counts; those not named count as in ``LOSS_WEIGHTS``.
+        adapter: :meth:`conflict_nlp.adapters.Adapter.to_dict`, if the encoder is frozen under an adapter and not saved with the model.
+        encoder_digest: :func:`conflict_nlp.adapters.digest` of that encoder.
     """
 
     model_type = "conflict_nlp"
@@ -60,6 +64,8 @@ class ConflictConfig(PreTrainedConfig):
         thresholds: Mapping[str, Any] | None = None,
         head_dropout: float = 0.1,
         loss_weights: Mapping[str, float] | None = None,
+        adapter: Mapping[str, Any] | None = None,
+        encoder_digest: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.encoder = {k: v for k, v in (encoder or {"model_type": "bert"}).items() if k != "_name_or_path"}  # a folder of the machine that trained
@@ -74,6 +80,8 @@ class ConflictConfig(PreTrainedConfig):
         self.thresholds = dict(thresholds or {})
         self.head_dropout = head_dropout
         self.loss_weights = {**LOSS_WEIGHTS, **(loss_weights or {})}
+        self.adapter = None if adapter is None else dict(adapter)
+        self.encoder_digest = encoder_digest
         super().__init__(**kwargs)
 
 
@@ -117,6 +125,7 @@ class ConflictModel(PreTrainedModel):
             raise ValueError(f"window is {config.window!r}, and the encoder reads {limit} tokens at most")
         self.label_schema = Schema.from_dict(config.schema)
         self.encoder = AutoModel.from_config(encoder)
+        fuse(self.encoder)
         if hasattr(self.encoder, "pooler"):
             self.encoder.pooler = None
         hidden = self.encoder.config.hidden_size
@@ -140,10 +149,11 @@ class ConflictModel(PreTrainedModel):
             encoder: a folder or a Hub id.
             schema: what to label.
             encoder_settings: fields of the encoder's own configuration to change, dropout say.
-            settings: fields of :class:`ConflictConfig`; the window is 320 tokens if the encoder reads as many, and a quarter of it overlaps.
+            settings: fields of :class:`ConflictConfig`; the window is 320 tokens if the encoder reads as many, and a quarter of it overlaps. With
+                ``adapter``, the encoder is frozen but for that.
 
         Raises:
-            ValueError: the window is longer than what the encoder reads.
+            ValueError: the window is longer than what the encoder reads, or the adapter does not fit the encoder.
         """
         pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, use_safetensors=True, **(encoder_settings or {}))
         window = settings.get("window", min(320, longest_window(pretrained.config)))
@@ -155,7 +165,17 @@ class ConflictModel(PreTrainedModel):
         model.encoder.load_state_dict(pretrained.state_dict())
         with torch.no_grad():  # most words are outside: start there, so that few spans are proposed at first
             model.tagger.bias.view(-1, 3).copy_(torch.tensor([3.0, 0.0, 0.0]))
+        if config.adapter is not None:
+            config.encoder_digest = digest(model.encoder)
+            attach(model.encoder, Adapter.from_dict(config.adapter))
         return model
+
+    def train(self, mode: bool = True) -> ConflictModel:
+        """As of any module, but that the layers below an adapter stay without dropout: they are fixed."""
+        super().train(mode)
+        if mode and self.config.adapter is not None:
+            rest(self.encoder)
+        return self
 
     def forward(
         self,
@@ -164,6 +184,7 @@ class ConflictModel(PreTrainedModel):
         word_tokens: Tensor,
         word_mask: Tensor,
         gold: GoldBatch | None = None,
+        states: Tensor | None = None,
     ) -> ConflictOutput:
         """Label a batch of windows.
 
@@ -173,14 +194,16 @@ class ConflictModel(PreTrainedModel):
             word_tokens: [B, W] position of each word's first token.
             word_mask: [B, W] which words are real.
             gold: in training.
+            states: [B, T, H] the input of the encoder's layers instead of ``input_ids``, in training above frozen layers.
         """
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        states = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
-        tag_logits = self.tagger(self.dropout(states)).float().unflatten(-1, (-1, 3))
+        inputs = {"input_ids": input_ids} if states is None else {"inputs_embeds": states}
+        hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
+        words = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
+        tag_logits = self.tagger(self.dropout(words)).float().unflatten(-1, (-1, 3))
         with torch.no_grad():
             extra = None if gold is None else Candidates(gold.spans, gold.labels, gold.mask)
             candidates = propose(tag_logits.softmax(-1), word_mask, self.config.max_starts, extra)
-        spans, span_logits = self.spans(states, tag_logits, word_mask, candidates)
+        spans, span_logits = self.spans(words, tag_logits, word_mask, candidates)
         link_logits = self.links(spans, candidates).masked_fill(~self._allowed(candidates), float("-inf"))
         attribute_logits, cluster_states = self.attributes(spans).float(), self.clusters.project(spans).float()
         output = ConflictOutput(

@@ -9,7 +9,6 @@ names no place of the machine: files appear by their last name alone, a gold set
 
 from __future__ import annotations
 
-import inspect
 import platform
 import re
 from collections.abc import Sequence
@@ -106,17 +105,12 @@ def load(model: Path, encoder: Path | None, device: str) -> Extractor:
     """The model, over an encoder from elsewhere where one is given.
 
     Raises:
-        EvaluationError: an encoder is given, and models of this version of the library carry their own.
-        conflict_nlp.ModelError: the folder holds no model that can be loaded.
+        EvaluationError: there is no such folder.
+        conflict_nlp.ModelError: the folder holds no model that can be loaded, or one that the encoder does not fit.
     """
     if not model.is_dir():
         raise EvaluationError(f"there is no folder {model}")
-    if encoder is None:
-        return conflict_nlp.load(model, device=device)
-    if "encoder" not in inspect.signature(conflict_nlp.load).parameters:
-        raise EvaluationError(f"--encoder {encoder}: every model of this version carries its own encoder: leave it out")
-    apart: dict[str, Any] = {"encoder": encoder}
-    return conflict_nlp.load(model, device=device, **apart)
+    return conflict_nlp.load(model, encoder=encoder, device=device)
 
 
 def fields_to_slice(documents: Sequence[Document], given: Sequence[str] | None) -> tuple[str, ...]:

@@ -6,6 +6,8 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Sampler
 
 from conflict_nlp.collation import collate, collate_gold
@@ -16,10 +18,11 @@ from conflict_nlp.schema import Schema
 
 @dataclass(frozen=True)
 class Example:
-    """One window with its gold."""
+    """One window with its gold, and the states [T, H] of frozen layers where there are some."""
 
     window: Window
     labels: WindowLabels
+    states: Tensor | None = None
 
 
 def examples(documents: Sequence[Document], windower: Windower, schema: Schema) -> list[Example]:
@@ -57,6 +60,8 @@ def loader(data: Sequence[Example], batches: LengthBatches, pad_token_id: int) -
     """Batches as keyword arguments of the model's ``forward``."""
 
     def collator(batch: list[Example]) -> dict[str, object]:
-        return {**collate([e.window for e in batch], pad_token_id), "gold": collate_gold([e.labels for e in batch])}
+        inputs: dict[str, object] = {**collate([e.window for e in batch], pad_token_id), "gold": collate_gold([e.labels for e in batch])}
+        states = [e.states for e in batch if e.states is not None]
+        return {**inputs, "states": pad_sequence(states, batch_first=True)} if states else inputs
 
     return DataLoader(data, batch_sampler=batches, collate_fn=collator)  # type: ignore[arg-type]

@@ -10,8 +10,11 @@ from typing import Any
 
 import yaml
 
+from conflict_nlp.adapters import Adapter
 from conflict_nlp.modeling import ConflictConfig
 from conflict_nlp.schema import CONFLICT, Schema
+
+OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
 
 
 class SettingsError(ValueError):
@@ -36,12 +39,15 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class Settings:
-    """One YAML of ``configs/``: the encoder's Hub id, fields of ``ConflictConfig``, the training, and a schema if it is not the library's."""
+    """One YAML of ``configs/``: the encoder's Hub id, fields of ``ConflictConfig``, the training, a schema if it is not the library's, and an adapter
+    if the encoder is to stay as it is.
+    """
 
     encoder: str
     model: dict[str, Any] = field(default_factory=dict)
     training: TrainingSettings = TrainingSettings()
     schema: Schema = CONFLICT
+    adapter: Adapter | None = None
 
 
 def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Settings:
@@ -63,13 +69,23 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
         raise SettingsError(f"{path}: encoder is missing: a Hub id or a folder")
     _known(path, "", data, {f.name for f in fields(Settings)})
     model, training = ({**_mapping(path, name, data.get(name))} for name in ("model", "training"))
-    _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - {"kwargs", "encoder", "schema", "thresholds"})
+    _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - OWN)
     training |= changes or {}
     types = {f.name: type(f.default) for f in fields(TrainingSettings)}
     _known(path, "training.", training, set(types))
     values = {name: _typed(path, name, value, types[name]) for name, value in training.items()}
     schema = CONFLICT if data.get("schema") is None else Schema.from_dict(data["schema"])
-    return Settings(data["encoder"], model, TrainingSettings(**values), schema)
+    return Settings(data["encoder"], model, TrainingSettings(**values), schema, _adapter(path, data.get("adapter")))
+
+
+def _adapter(path: Path, value: Any) -> Adapter | None:
+    if value is None:
+        return None
+    fields_of_it = _mapping(path, "adapter", value)
+    try:
+        return Adapter.from_dict(fields_of_it)
+    except ValueError as error:
+        raise SettingsError(f"{path}: {error}") from error
 
 
 def _mapping(path: Path, name: str, value: Any) -> Mapping[str, Any]:

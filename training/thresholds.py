@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 from conflict_nlp.decoding import Thresholds, WindowReading
 from conflict_nlp.document import Document
+from conflict_nlp.evaluation.incidents import cluster_names
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
+from conflict_nlp.formats.files import replacing
 
 GRID = tuple(round(0.05 * i, 2) for i in range(1, 16))
 CLUSTER_GRID = (*GRID[3:], 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995)  # the scorer is surer than it should be
@@ -50,8 +54,8 @@ def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> 
         best = max(trials, key=lambda trial: overall(predicted(trial)))
     for step in (0.05, 0.02):
         best = _refine(best, step, predicted, overall)
-    if any(schema.cluster(name) for name in schema.names):
-        best = _search(best, "cluster", CLUSTER_GRID, predicted, lambda s: s["incident_pair_f1"] + s["incident_bcubed_f1"])
+    if clusters := cluster_names(schema):
+        best = _search(best, "cluster", CLUSTER_GRID, predicted, lambda s: sum(s[f"{name}_pair_f1"] + s[f"{name}_bcubed_f1"] for name in clusters))
     return best
 
 
@@ -59,6 +63,13 @@ def scores_under(thresholds: Thresholds, extractor: Extractor, gold: Sequence[Do
     """The scores of what was read, decided by some thresholds."""
     documents = [replace(extractor.assemble(text, windows, thresholds), id=g.id) for (text, windows), g in zip(readings, gold, strict=True)]
     return scores(gold, documents, extractor.schema)
+
+
+def save(folder: Path, thresholds: Thresholds) -> None:
+    """Write thresholds into the config of a saved model."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    with replacing(folder / "config.json") as file:
+        file.write((json.dumps({**config, "thresholds": thresholds.to_dict()}, indent=2, sort_keys=True) + "\n").encode())
 
 
 def _refine(best: Thresholds, step: float, predicted: Predicted, value: Value) -> Thresholds:

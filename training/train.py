@@ -3,7 +3,8 @@
 accelerate launch training/train.py configs/small.yaml --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID]
     [--init MODEL]
 
-DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json`` and
+With an ``adapter`` in the configuration the encoder stays as it is, and DIR gets the adapter and the heads alone; FOLDER_OR_HUB_ID is then
+needed to load it. DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json`` and
 ``log.csv``. Started again with the same DIR, a run that was stopped goes on from its last epoch.
 """
 
@@ -16,6 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,13 +26,15 @@ import torch
 import typer
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
+from averaging import Averages
 from examples import LengthBatches, examples, loader
+from frozen import FrozenLayers
 from settings import Settings, SettingsError, read_settings
-from thresholds import scores_under, tune
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from thresholds import save, scores_under, tune
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
 
+from conflict_nlp.adapters import kept, lighten
 from conflict_nlp.decoding import Thresholds
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
@@ -77,7 +81,7 @@ def main(
         documents = read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
         held_out = read_all([dev], settings.schema)
         training = documents[: -len(held_out)]
-        run = Run(settings, init or encoder or settings.encoder, output, fingerprint(settings, [*train, dev]), go_on=init is not None)
+        run = Run(settings, encoder, output, fingerprint(settings, [*train, dev]), init)
     except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
         print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
         raise SystemExit(2) from None
@@ -85,23 +89,41 @@ def main(
 
 
 class Run:
-    """One training run and the folder it writes to."""
+    """One training run and the folder it writes to.
 
-    def __init__(self, settings: Settings, source: str | Path, output: Path, mark: str, go_on: bool = False) -> None:
+    Args:
+        settings: the configuration.
+        encoder: the encoder's folder or Hub id, instead of the configuration's.
+        output: the folder.
+        mark: see :func:`fingerprint`.
+        init: the folder of a trained model to go on from.
+
+    Raises:
+        SettingsError: the model to go on from has another schema or adapter.
+        OSError, ValueError: an encoder or model cannot be loaded.
+    """
+
+    def __init__(self, settings: Settings, encoder: str | None, output: Path, mark: str, init: Path | None = None) -> None:
         self.settings = settings
         self.output = output
         # a batch without attributes or incidents leaves their heads without gradient
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision), kwargs_handlers=[unused])
         set_seed(settings.training.seed)
-        if go_on:
-            self.model, self.tokenizer = load_pretrained(source)
+        adapter = None if settings.adapter is None else settings.adapter.to_dict()
+        self.encoder = (encoder or settings.encoder) if adapter else None
+        if init is not None:
+            self.model, self.tokenizer = load_pretrained(init, self.encoder, merged=False)
             if self.model.label_schema != settings.schema:
-                raise SettingsError(f"{source} was trained with the schema {self.model.label_schema.name}, and {settings.schema.name} is another")
+                raise SettingsError(f"{init} was trained with the schema {self.model.label_schema.name}, and {settings.schema.name} is another")
+            if self.model.config.adapter != adapter:
+                raise SettingsError(f"{init} has the adapter {self.model.config.adapter}, and the configuration {adapter}")
             self.model.config.loss_weights |= settings.model.get("loss_weights", {})
         else:
+            source = encoder or settings.encoder
             self.tokenizer = AutoTokenizer.from_pretrained(source)
-            self.model = ConflictModel.from_encoder(str(source), settings.schema, **{"encoder_name": settings.encoder, **settings.model})
+            own = {"encoder_name": settings.encoder, "adapter": adapter, **settings.model}
+            self.model = ConflictModel.from_encoder(source, settings.schema, **own)
         self.windower = Windower(self.tokenizer, self.model.config.window, self.model.config.overlap)
         self.progress = Progress(mark)
         output.mkdir(parents=True, exist_ok=True)
@@ -110,47 +132,64 @@ class Run:
         """All epochs, then the thresholds."""
         settings, accelerator = self.settings.training, self.accelerator
         data = examples(training, self.windower, self.settings.schema)
+        frozen = self._frozen()
+        if frozen is not None:
+            with accelerator.autocast():
+                states = frozen.states([e.window for e in data], self.tokenizer.pad_token_id, quiet=not accelerator.is_main_process)
+            data = [replace(e, states=s) for e, s in zip(data, states, strict=True)]
         batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed)
-        ema = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         optimizer = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
         steps = settings.epochs * len(batches)
         schedule = get_cosine_schedule_with_warmup(optimizer, int(settings.warmup * steps), steps)
         model, optimizer, batches_loader, schedule = accelerator.prepare(self.model, optimizer, loader(data, batches, self.tokenizer.pad_token_id), schedule)
-        ema.to(accelerator.device)
+        ema = Averages(accelerator.unwrap_model(model), settings.ema)
         accelerator.register_for_checkpointing(self.progress, ema)
+        accelerator.register_save_state_pre_hook(only_trained)
         self._resume()
         tokens = sum(len(e.window.input_ids) for e in data)
         accelerator.print(f"{len(training)} documents, {len(data)} windows, {tokens} tokens; {settings.epochs} epochs from {self.progress.epoch}")
         for epoch in range(self.progress.epoch, settings.epochs):
             batches.epoch = epoch
             started = time.perf_counter()
-            losses = self._epoch(model, ema, optimizer, schedule, batches_loader, f"epoch {epoch + 1}/{settings.epochs}")
+            with nullcontext() if frozen is None else frozen.left_out():
+                losses = self._epoch(model, ema, optimizer, schedule, batches_loader, f"epoch {epoch + 1}/{settings.epochs}")
             seconds = time.perf_counter() - started
             self.progress.epoch = epoch + 1
             if accelerator.is_main_process:
-                self._evaluate(ema.module, held_out, {"epoch": epoch + 1, "seconds": round(seconds), "tokens_per_second": round(tokens / seconds), **losses})
+                with ema.applied():
+                    self._evaluate(held_out, {"epoch": epoch + 1, "seconds": round(seconds), "tokens_per_second": round(tokens / seconds), **losses})
             accelerator.wait_for_everyone()
             self._checkpoint()
         if accelerator.is_main_process:
             self._finish(held_out)
 
-    def _epoch(self, model: Any, ema: AveragedModel, optimizer: Any, schedule: Any, data: Any, name: str) -> dict[str, float]:
+    def _frozen(self) -> FrozenLayers | None:
+        """The layers below the adapter, if there are any."""
+        adapter = self.settings.adapter
+        if adapter is None:
+            return None
+        encoder = self.model.encoder.to(self.accelerator.device)
+        if self.accelerator.mixed_precision == "bf16":
+            lighten(encoder)
+        return FrozenLayers(encoder, adapter.layers) if hasattr(encoder, "embeddings") and adapter.layers < encoder.config.num_hidden_layers else None
+
+    def _epoch(self, model: Any, ema: Averages, optimizer: Any, schedule: Any, data: Any, name: str) -> dict[str, float]:
         model.train()
         sums: dict[str, float] = {}
         for batch in tqdm(data, desc=name, disable=not self.accelerator.is_main_process, mininterval=5):
             output = model(**batch)
             self.accelerator.backward(output.loss)
-            self.accelerator.clip_grad_norm_(model.parameters(), self.settings.training.clip)
+            self.accelerator.clip_grad_norm_(ema.trained, self.settings.training.clip)
             optimizer.step()
             schedule.step()
             optimizer.zero_grad()
-            ema.update_parameters(self.accelerator.unwrap_model(model))
+            ema.update()
             for head, loss in output.losses.items():
                 sums[head] = sums.get(head, 0.0) + loss.item()
         return {f"loss_{head}": round(value / len(data), 4) for head, value in sums.items()}
 
-    def _evaluate(self, model: Any, held_out: Sequence[Document], row: dict[str, Any]) -> None:
-        extractor = Extractor(model.eval(), self.tokenizer)
+    def _evaluate(self, held_out: Sequence[Document], row: dict[str, Any]) -> None:
+        extractor = Extractor(self.model.eval(), self.tokenizer)
         with self.accelerator.autocast():
             named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
         result = scores(held_out, named, self.settings.schema)
@@ -158,14 +197,14 @@ class Run:
         self._log({**row, "score": round(value, 2), **{k: round(v, 2) for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}})
         if value > self.progress.best:
             self.progress.best = value
-            self._save(model, Thresholds())
+            self._save(self.model, Thresholds())
 
     def _finish(self, held_out: Sequence[Document]) -> None:
-        model = ConflictModel.from_pretrained(self.output, dtype=torch.float32, use_safetensors=True)
-        extractor = Extractor(model.eval().to(self.accelerator.device), self.tokenizer)
+        model, _ = load_pretrained(self.output, self.encoder)
+        extractor = Extractor(model.eval().to(self.accelerator.device), self.tokenizer)  # type: ignore[arg-type]
         readings = list(extractor.read(d.text for d in held_out))
         thresholds = tune(extractor, held_out, readings)
-        self._save(model, thresholds)
+        save(self.output, thresholds)
         result = {k: round(v, 2) for k, v in scores_under(thresholds, extractor, held_out, readings).items()}
         (self.output / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(json.dumps({k: v for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}, indent=1))
@@ -174,7 +213,7 @@ class Run:
         """The model in half precision, its tokenizer and thresholds; written beside, then moved over file by file."""
         beside = self.output / ".saving"
         model.config.thresholds = thresholds.to_dict()
-        state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in model.state_dict().items()}
+        state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in kept(model).items()}
         model.config.dtype = "float16"
         model.save_pretrained(beside, state_dict=state)
         self.tokenizer.save_pretrained(beside)
@@ -201,7 +240,7 @@ class Run:
         if not mark.is_file() or mark.read_text() != self.progress.mark:
             print(f"{self.output} holds a run with other settings or data: name another --output, or remove it", file=sys.stderr)
             raise SystemExit(2)
-        self.accelerator.load_state(str(found[-1]))
+        self.accelerator.load_state(str(found[-1]), strict=False)  # frozen weights are not in it
         log = self.output / "log.csv"
         if self.accelerator.is_main_process and log.exists():  # a run that was killed after an epoch was logged, and before it was saved, does it again
             lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -216,18 +255,29 @@ class Run:
             if new:
                 writer.writeheader()
             writer.writerow(row)
-        print(", ".join(f"{k} {row[k]}" for k in ("epoch", "seconds", "score", "span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_pair_f1")))
+        told = ("epoch", "seconds", "score", "span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_pair_f1")
+        print(", ".join(f"{k} {row[k]}" for k in told if k in row))
 
 
 def parameter_groups(model: ConflictModel, settings: Any) -> list[dict[str, Any]]:
     """The encoder and the heads with a learning rate each; no weight decay on biases and norms."""
     groups: dict[tuple[bool, bool], list[Any]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         groups.setdefault((name.startswith("encoder."), parameter.ndim > 1), []).append(parameter)
     return [
         {"params": parameters, "lr": settings.encoder_lr if encoder else settings.head_lr, "weight_decay": settings.weight_decay if matrix else 0.0}
         for (encoder, matrix), parameters in groups.items()
     ]
+
+
+def only_trained(models: list[Any], weights: list[dict[str, Any]], folder: str) -> None:
+    """Take frozen weights out of what accelerate is about to save."""
+    for model, state in zip(models, weights, strict=True):
+        for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:
+                state.pop(name, None)
 
 
 def precision(setting: str) -> str:
