@@ -259,7 +259,7 @@ def window_labels(window: Window, document: Document, schema: Schema) -> WindowL
         spans=np.array([[first, last] for _, first, last in placed], dtype=np.int64).reshape(-1, 2),
         labels=np.array([schema.index(span.label) for span, _, _ in placed], dtype=np.int64),
         links=links,
-        attributes=np.array([[_class(span, slot) for slot in slots] for span, _, _ in placed], dtype=np.int64).reshape(-1, len(slots)),
+        attributes=np.array([[_class(span, slot) for slot in slots] for span, _, _ in placed], dtype=np.int64).reshape(len(placed), len(slots)),
         clusters=np.array([_cluster(span, schema, identifiers) for span, _, _ in placed], dtype=np.int64),
     )
 

@@ -43,8 +43,7 @@ def parts(card: ModelCard) -> tuple[dict[str, Any], str]:
 
 
 def stored_and_rendered(folder: Path, name: str) -> tuple[tuple[dict[str, Any], str], tuple[dict[str, Any], str]]:
-    card = model_card.render(model_card.read_results(folder / "results" / f"{name}.json"), model_card.read_description(folder / f"{name}.yaml"))
-    return parts(ModelCard.load(folder / f"{name}.md")), parts(ModelCard(card.content))
+    return parts(ModelCard.load(folder / f"{name}.md")), parts(ModelCard(model_card.card_of(folder, name).content))
 
 
 # what is in the repository
@@ -52,7 +51,7 @@ def stored_and_rendered(folder: Path, name: str) -> tuple[tuple[dict[str, Any], 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_card_has_the_stored_figures(name: str) -> None:
-    made = [CARDS / f"{name}.md", CARDS / "results" / f"{name}.json"]
+    made = [CARDS / f"{name}.md", model_card.results_file(CARDS, name)]
     if not any(p.exists() for p in (*made, WEIGHTS / name / "model.safetensors")):
         pytest.skip(f"{name} is not trained yet")
     assert all(p.is_file() for p in made), f"{name} has weights, results and a card together: see training/evaluate_model.py and training/model_card.py"

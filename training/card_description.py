@@ -48,7 +48,10 @@ class Training:
 
 @dataclass(frozen=True)
 class Description:
-    """A model's hand-written description: the YAML beside its card. All texts are Markdown."""
+    """A model's hand-written description: the YAML beside its card. All texts are Markdown.
+
+    ``published`` says how its figures stand beside published ones on the same data.
+    """
 
     title: str
     summary: str
@@ -65,6 +68,7 @@ class Description:
     limits: list[str]
     failures: list[str]
     reproduce: str
+    published: str = ""
     tags: list[str] = field(default_factory=list)
 
 

@@ -3,7 +3,9 @@
 python training/model_card.py small
 
 ``model_cards/results/small.json`` (of ``training/evaluate_model.py``) and ``model_cards/small.yaml`` (written by hand) -> ``model_cards/small.md``, through
-``training/model_card_template.md``. Every figure of a card comes from the results; a test renders it anew and compares.
+``training/model_card_template.md``; for a cross-validation, ``model_cards/results/re3d_cv.json`` (of ``training/cross_validate.py``). Where
+``model_cards/results/baseline.json`` (of ``training/baseline.py``) has the same gold files, the card shows both. Every figure of a card comes from the
+results; a test renders it anew and compares.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ CARDS = Path(__file__).parents[1] / "model_cards"
 TEMPLATE = Path(__file__).with_name("model_card_template.md")
 UNFINISHED = "TODO"
 WEAK = 15.0  # points below the whole from which a slice is named
+BESIDE = ("span_exact_f1", "span_exact_macro_f1", "span_overlap_f1", "span_overlap_macro_f1")
+FOLDS = ("span_exact_f1", "span_exact_macro_f1", "span_overlap_f1", "link_exact_f1", "link_overlap_f1")
 METRICS = {"f1": "f1", "accuracy": "accuracy", "error": "mae"}
 
 
@@ -54,7 +58,7 @@ def main(
 ) -> None:
     """Write the card of a model."""
     try:
-        card = render(read_results(folder / "results" / f"{name}.json"), read_description(folder / f"{name}.yaml"))
+        card = card_of(folder, name)
         with replacing(folder / f"{name}.md") as file:
             file.write(card.content.rstrip().encode() + b"\n")
     except ValueError as error:
@@ -64,8 +68,25 @@ def main(
         typer.echo(f"note: {folder / f'{name}.yaml'} has {number} places marked {UNFINISHED} to fill in", err=True)
 
 
+def card_of(folder: Path, name: str) -> ModelCard:
+    """The card of a model, from the files of a folder of cards.
+
+    Raises:
+        CardError: the description or the results are missing or wrong.
+    """
+    baseline = folder / "results" / "baseline.json"
+    results, description = read_results(results_file(folder, name)), read_description(folder / f"{name}.yaml")
+    return render(results, description, read_results(baseline) if baseline.is_file() else None)
+
+
+def results_file(folder: Path, name: str) -> Path:
+    """Where a model's results are: those of its cross-validation if there are such."""
+    crossed = folder / "results" / f"{name}_cv.json"
+    return crossed if crossed.is_file() else folder / "results" / f"{name}.json"
+
+
 def read_results(path: Path) -> dict[str, Any]:
-    """The results that ``training/evaluate_model.py`` stored.
+    """The results that ``training/evaluate_model.py``, ``training/cross_validate.py`` or ``training/baseline.py`` stored.
 
     Raises:
         CardError: the file is missing or is no such file.
@@ -73,7 +94,7 @@ def read_results(path: Path) -> dict[str, Any]:
     try:
         data = load(decode(read_bytes(path)))
     except FormatError as error:
-        raise CardError(f"{error}: make it with training/evaluate_model.py") from None
+        raise CardError(f"{error}: make it with training/evaluate_model.py, or training/cross_validate.py") from None
     except ValueError as error:
         raise CardError(f"{path}: {error}") from error
     if not isinstance(data, dict) or not {"model", "libraries", "bootstrap", "gold"} <= set(data) or not data["gold"]:
@@ -81,11 +102,11 @@ def read_results(path: Path) -> dict[str, Any]:
     return data
 
 
-def render(results: Mapping[str, Any], description: Description) -> ModelCard:
+def render(results: Mapping[str, Any], description: Description, baseline: Mapping[str, Any] | None = None) -> ModelCard:
     """The card: metadata with a model index, and the template filled in.
 
     Raises:
-        CardError: a gold set of the results is not described.
+        CardError: a gold set of the results is not described, or the baseline was scored on another file of its name.
     """
     if missing := [gold["name"] for gold in results["gold"] if gold["name"] not in description.gold]:
         raise CardError(f"the description says nothing of the gold set {', '.join(missing)}: add it under gold")
@@ -113,6 +134,10 @@ def render(results: Mapping[str, Any], description: Description) -> ModelCard:
         error_keys=[key for key in results["gold"][0]["intervals"] if key.endswith("_error")],
         slice_keys=list(dict.fromkeys(key for gold in results["gold"] for part in gold["slices"] for key in part["scores"])),
         weak_from=WEAK,
+        baseline=baseline,
+        beside=pairs(results, baseline) if baseline else [],
+        beside_keys=BESIDE,
+        fold_keys=[key for key in FOLDS if "folds" in results and key in results["folds"]["mean"]],
     )
     return card
 
@@ -134,6 +159,19 @@ def eval_results(results: Mapping[str, Any], description: Description) -> Iterat
                     metric_name=words(key),
                     metric_value=round(gold["scores"][key], 2),
                 )
+
+
+def pairs(results: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """The gold sets that both were scored on, the model's figures first.
+
+    Raises:
+        CardError: a gold set has the same name in both, and is another file.
+    """
+    theirs = {gold["name"]: gold for gold in baseline["gold"]}
+    found = [(gold, theirs[gold["name"]]) for gold in results["gold"] if gold["name"] in theirs]
+    if other := [ours["name"] for ours, their in found if ours["sha256"] != their["sha256"]]:
+        raise CardError(f"baseline.json was scored on another file as {', '.join(other)}: run training/baseline.py anew")
+    return found
 
 
 def weak_slices(results: Mapping[str, Any], points: float = WEAK) -> Iterator[WeakSlice]:

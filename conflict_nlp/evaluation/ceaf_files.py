@@ -1,8 +1,8 @@
 """The files of the GRIT scorer.
 
 Gold is JSON Lines, a document a line: ``{"docid": "TST1-MUC3-0001", "extracts": {"PerpInd": [[["guerrillas", 37], …], …], …}}``, where
-a role has entities, an entity mentions, and a mention its string and offset. Predictions are one JSON object,
-``{"10001": {"pred_extracts": {"PerpInd": [["guerrillas"], …], …}}, …}``, with mentions as strings.
+a role has entities, an entity mentions, and a mention its string and offset; or, as in the GTT data, the same in ``templates``, which are
+merged. Predictions are one JSON object, ``{"10001": {"pred_extracts": {"PerpInd": [["guerrillas"], …], …}}, …}``, with mentions as strings.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 from conflict_nlp.evaluation.ceaf import Extracts
 from conflict_nlp.formats.files import FormatError, PathLike, decode, read_bytes
 from conflict_nlp.formats.jsonl import json_lines, load
+from conflict_nlp.formats.muc4 import role_fillers
 
 _DOCUMENT = re.compile(r"[^-]*(\d)-(?:.*-)?(\d+)")
 
@@ -37,6 +38,11 @@ def read_gold(path: PathLike) -> dict[str, Extracts]:
         if data is None:
             raise FormatError(f"{where}: {problem}")
         docid, extracts = data.get("docid"), data.get("extracts")
+        if extracts is None and "templates" in data:
+            try:
+                extracts = {role: [list(entity) for entity in entities] for role, entities in role_fillers(data).items()}
+            except ValueError as error:
+                raise FormatError(f"{where}: {error}") from error
         if not isinstance(docid, str) or not isinstance(extracts, dict):
             raise FormatError(f"{where}: a gold document needs a docid and extracts")
         # the scorer drops a gold entity without mentions

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from conflict_nlp.document import Document
+from conflict_nlp.formats.files import FormatError
 from conflict_nlp.formats.records import Record
 from conflict_nlp.schema import Schema
 
@@ -31,6 +32,15 @@ class Carries:
     undeclared: bool = False
 
 
+def read_only(path: Path, documents: Iterable[Document], schema: Schema) -> None:
+    """The ``write`` of a format that is only read, such as that of a public corpus.
+
+    Raises:
+        FormatError: always.
+    """
+    raise FormatError(f"{path}: the format is one that is only read: write another one, .jsonl say")
+
+
 def _nothing(document: Document, schema: Schema) -> Iterable[str]:
     return ()
 
@@ -42,6 +52,7 @@ class Format:
     ``read`` gives the documents of a file as they stand, in memory bounded by the largest document wherever the format allows it; ``write``
     drops what the format cannot carry. ``suffixes`` are the ends of file names that mean this format. ``recognises`` tells from the first
     object of a JSON Lines file whether it is of this format. ``lost`` names what beyond ``carries`` a document would lose, as kinds.
+    A format that is only read has :func:`read_only` as ``write``.
     """
 
     name: str
@@ -52,6 +63,11 @@ class Format:
     carries: Carries = Carries()
     recognises: Callable[[Mapping[str, Any]], bool] | None = None
     lost: Callable[[Document, Schema], Iterable[str]] = _nothing
+
+    @property
+    def writes(self) -> bool:
+        """Whether documents can be written in this format."""
+        return self.write is not read_only
 
     def losses(self, document: Document, schema: Schema) -> list[str]:
         """The kinds of things that a document has and this format cannot carry; empty when reading gives the same document back."""

@@ -80,21 +80,30 @@ def lines(path: PathLike) -> Iterator[Line]:
         FormatError: the file cannot be read.
     """
     with open_binary(path) as file:
-        number = 0
-        try:
-            while content := file.readline(MAX_RECORD + 1):
-                number += 1
-                if len(content) > MAX_RECORD:
-                    yield Line(number, None, f"the line is longer than {MAX_RECORD >> 20} MiB: put one document on a line")
-                    while content and not content.endswith(b"\n"):
-                        content = file.readline(MAX_RECORD)
-                    continue
-                yield _line(number, content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FormatError(f"{path}:{number + 1}: cannot be read: {error}") from error
+        for number, content in raw_lines(file, path):
+            yield _line(number, content)
+
+
+def raw_lines(file: IO[bytes], name: PathLike) -> Iterator[tuple[int, bytes]]:
+    r"""The lines of an open file with their numbers from 1, split at ``\n`` alone; one longer than ``MAX_RECORD`` bytes is cut one byte behind that.
+
+    Raises:
+        FormatError: the file, which ``name`` names, cannot be read on.
+    """
+    number = 0
+    try:
+        while content := file.readline(MAX_RECORD + 1):
+            number += 1
+            yield number, content
+            while len(content) >= MAX_RECORD and not content.endswith(b"\n"):
+                content = file.readline(MAX_RECORD)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FormatError(f"{name}:{number + 1}: cannot be read: {error}") from error
 
 
 def _line(number: int, content: bytes) -> Line:
+    if len(content) > MAX_RECORD:
+        return Line(number, None, f"the line is longer than {MAX_RECORD >> 20} MiB: put one document on a line")
     try:
         return Line(number, decode(content, mark=number == 1).rstrip("\r\n"))
     except ValueError as error:

@@ -39,7 +39,8 @@ def write(path: Path, documents: Iterable[Document], schema: Schema, predictions
         path: the JSON file.
         documents: what to label, or what is labelled.
         schema: the labels.
-        predictions: give the spans as pre-annotations to be corrected; by default, those of documents that have scores.
+        predictions: give the spans as pre-annotations to be corrected; by default, those of documents that have scores, and a document
+            without spans becomes a task that is still to be annotated.
     """
     with replacing(path) as file:
         before = b"[\n"
@@ -51,9 +52,11 @@ def write(path: Path, documents: Iterable[Document], schema: Schema, predictions
 
 def task(document: Document, schema: Schema, predictions: bool | None = None) -> dict[str, Any]:
     """A document as a task."""
+    if predictions is None and not document.spans:
+        return {"data": _data(document)}  # an empty annotation would count as done
     if predictions is None:
         predictions = any(span.score is not None for span in document.spans) or any(link.score is not None for link in document.links)
-    data = {TEXT: document.text, **({} if document.id is None else {"id": document.id}), **document.meta}
+    data = _data(document)
     labels = {span.id: span.label for span in document.spans}
     result: list[dict[str, Any]] = []
     for span in declared_only(document, schema).spans:
@@ -65,6 +68,10 @@ def task(document: Document, schema: Schema, predictions: bool | None = None) ->
         return {"data": data, "annotations": [{"result": result}]}
     scores = [span.score for span in document.spans if span.score is not None]
     return {"data": data, "predictions": [{"model_version": "conflict-nlp", "score": min(scores, default=1.0), "result": result}]}
+
+
+def _data(document: Document) -> dict[str, Any]:
+    return {TEXT: document.text, **({} if document.id is None else {"id": document.id}), **document.meta}
 
 
 def _results(span: Span, schema: Schema) -> Iterator[dict[str, Any]]:

@@ -35,7 +35,7 @@ def _accepts(attribute: Attribute, word: str) -> bool:
     if attribute.kind == "flag":
         return len(word) >= 3 and attribute.name.startswith(word)
     if attribute.kind == "cluster":
-        return re.fullmatch(r"i\d+", word) is not None
+        return re.fullmatch(r"[^\W\d_]\d+", word) is not None
     try:
         Count.from_string(word)
     except ValueError:

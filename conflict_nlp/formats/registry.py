@@ -48,7 +48,8 @@ def guess_output(path: PathLike) -> Format:
     """
     if format := _by_name(Path(path)):
         return format
-    raise FormatError(f"{path}: the name does not tell the format: say --to and one of {', '.join(all_formats())}")
+    names = ", ".join(format.name for format in all_formats().values() if format.writes)
+    raise FormatError(f"{path}: the name does not tell the format: say --to and one of {names}")
 
 
 def guess_input(path: PathLike) -> Format:
@@ -81,4 +82,6 @@ def _by_folder(path: Path) -> Format:
         return get("uima")
     if any(path.rglob("*.ann")):
         return get("brat")
-    raise FormatError(f"{path}: a folder without .ann, .xmi or dataset_info.json: say --from and one of {', '.join(all_formats())}")
+    if any(path.rglob("entities.json")):
+        return get("re3d")
+    raise FormatError(f"{path}: a folder without .ann, .xmi, dataset_info.json or entities.json: say --from and one of {', '.join(all_formats())}")

@@ -1,4 +1,4 @@
-"""A schema in a file: YAML or JSON, as :meth:`conflict_nlp.schema.Schema.to_dict` gives it."""
+"""A schema in a file: YAML or JSON, as :meth:`conflict_nlp.schema.Schema.to_dict` gives it, alone or under ``schema`` in a training's configuration."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_schema(path: PathLike | None) -> Schema:
         data = _parse(decode(content), str(path))
         if not isinstance(data, dict):
             raise ValueError("it is no object with a name and labels")
-        return Schema.from_dict(data)
+        return Schema.from_dict(data.get("schema", data))
     except (ValueError, SchemaError) as error:
         raise FormatError(f"{path}: {' '.join(str(error).split())}") from error
 
