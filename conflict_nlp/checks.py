@@ -127,7 +127,7 @@ def document_warnings(document: Document, schema: Schema = CONFLICT) -> Iterator
     for span in document.spans:
         name = f"span {span.id} {span.label} {span.text!r}"
         yield from (f"{name} {problem}" for problem in _span_warnings(span, document.text, schema))
-        if not schema[span.label].arguments and schema.anchors and span.id not in linked:
+        if span.label not in schema.heads and span.id not in linked:
             yield f"{name} is linked to no anchor: link it, or take it out"
         # the guidelines mark one victim with two outcomes twice
         choices = tuple(str(span.attributes.get(a.name)) for a in schema[span.label].attributes if a.kind == "choice")

@@ -9,16 +9,18 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from conflict_nlp import __version__
+from conflict_nlp.batch.command import batch
 from conflict_nlp.checks import check
 from conflict_nlp.evaluation.command import ceaf, evaluate
 from conflict_nlp.extract import extract
 from conflict_nlp.formats.convert import convert
+from conflict_nlp.suggestion.command import suggest
 
 # click's base of usage errors; newer releases of typer have click inside, older ones beside
 UsageMistake: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
-for command in (extract, evaluate, ceaf, convert, check):
+for command in (extract, evaluate, ceaf, convert, check, suggest, batch):
     app.command()(command)
 
 

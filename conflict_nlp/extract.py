@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from importlib import resources
@@ -14,7 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from conflict_nlp.document import Anchor, Document
+from conflict_nlp.document import Document
+from conflict_nlp.flat import FlatTable
 from conflict_nlp.formats.files import decode, read_bytes
 from conflict_nlp.formats.jsonl import dump, json_lines
 from conflict_nlp.schema import Schema
@@ -47,10 +48,12 @@ def extract(
         list[str] | None, typer.Argument(metavar="[FILE… | -]", help=".txt: one report; .jsonl: `text` and perhaps `id` a line; -: standard input.")
     ] = None,
     example: Annotated[bool, typer.Option("--example", help="Label the report that comes with the package.")] = False,
-    model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model's name (base, muc4), folder or Hub id, instead of the embedded model.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     format: Annotated[
-        OutputFormat, typer.Option(help="pretty for a person; json an object, or a list of several; jsonl a document a line; csv a row an attack or claim.")
+        OutputFormat,
+        typer.Option(help="pretty for a person; json an object, or a list of several; jsonl a document a line; csv a row an anchor."),
     ] = OutputFormat.pretty,
 ) -> None:
     """Label reports: who attacked whom, with what, where and when, who was hurt, and who claims whose sovereignty was breached."""
@@ -63,7 +66,7 @@ def extract(
 
     from conflict_nlp.extractor import load
 
-    nlp = load(model, device=device)
+    nlp = load(model, encoder=encoder, device=device)
     labelled = _labelled(nlp, (report for s in sources for report in s.reports()))
     write = {OutputFormat.pretty: _pretty, OutputFormat.json: _json, OutputFormat.jsonl: _jsonl, OutputFormat.csv: _csv}[format]
     write(_with_progress(labelled, total), nlp.schema, total)
@@ -204,28 +207,16 @@ def _jsonl(documents: Iterator[Document], schema: Schema, total: int) -> None:
 
 
 def _csv(documents: Iterator[Document], schema: Schema, total: int) -> None:
-    own = list(dict.fromkeys(a.name for label in schema.anchors for a in schema[label].attributes))
-    roles = [name for name in schema.names if any(schema.takes(anchor, name) for anchor in schema.anchors)]
-    detailed = [(role, a.name) for role in roles if role not in schema.anchors for a in schema[role].attributes]
-    header = ["document", "id", "label", "text", "start", "end", "score", *own, *roles, *(f"{role}.{name}" for role, name in detailed)]
+    table = FlatTable.of(schema, schema.heads)
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(header)
+    writer.writerow(table.header)
     for document in documents:
-        for label in schema.anchors:
-            writer.writerows(_csv_row(document, anchor, own, roles, detailed) for anchor in document.anchors(label))
+        writer.writerows(table.rows(document))
         print(_encodable(out.getvalue()), end="")
         out.seek(0)
         out.truncate()
     print(_encodable(out.getvalue()), end="")
-
-
-def _csv_row(document: Document, anchor: Anchor, own: Sequence[str], roles: Sequence[str], detailed: Sequence[tuple[str, str]]) -> list[Any]:
-    span = anchor.span
-    joined = ["; ".join(s.text for s in anchor.arguments(role)) for role in roles]
-    details = ["; ".join(str(s.attributes.get(name, "")) for s in anchor.arguments(role)) for role, name in detailed]
-    attributes = [span.attributes.get(name, "") for name in own]
-    return [document.id or "", span.id, span.label, span.text, span.start, span.end, span.score, *attributes, *joined, *details]
 
 
 def _encodable(text: str) -> str:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from os import PathLike
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from conflict_nlp.batching import LOOKAHEAD, BatchLimit, Job, Waiting, padded_tokens
 from conflict_nlp.collation import collate
 from conflict_nlp.decoding import Thresholds, WindowReading, assemble, read_windows
 from conflict_nlp.document import Document
-from conflict_nlp.encoding import Window, Windower
+from conflict_nlp.encoding import Windower
 from conflict_nlp.loading import ModelError, load_pretrained, resolve_device
 from conflict_nlp.schema import Schema
 
@@ -25,17 +26,9 @@ if TYPE_CHECKING:
 
     from conflict_nlp.modeling import ConflictModel
 
+__all__ = ["BATCH_SIZE", "LOOKAHEAD", "Extractor", "checked", "load"]
+
 BATCH_SIZE = 16
-LOOKAHEAD = 8  # batches that are read ahead, so that windows of one length can share a batch
-
-
-@dataclass
-class _Job:
-    """A text under way: its windows' readings, in order, as they arrive."""
-
-    text: str
-    readings: list[WindowReading | None] = field(default_factory=list)
-    missing: int = 0
 
 
 class Extractor:
@@ -45,6 +38,12 @@ class Extractor:
         model: the model, on its device already.
         tokenizer: the fast tokenizer that it was trained with.
         thresholds: overrides of the model's own, see :meth:`conflict_nlp.decoding.Thresholds.replaced`.
+
+    Attributes:
+        half: the precision of the model's forward pass (``torch.bfloat16``, ``torch.float16``); ``None``, as it is made, for single precision.
+        tokens_read: tokens that the model has read so far, without padding.
+
+    A batch that does not fit the device's memory is read in halves, and later ones are no larger. Threads may share an extractor.
     """
 
     def __init__(self, model: ConflictModel, tokenizer: PreTrainedTokenizerFast, thresholds: Mapping[str, Any] | None = None) -> None:
@@ -52,6 +51,16 @@ class Extractor:
         self.tokenizer = tokenizer
         self.thresholds = Thresholds(**model.config.thresholds).replaced(thresholds or {}, model.label_schema)
         self.windower = Windower(tokenizer, model.config.window, model.config.overlap)
+        self.half: torch.dtype | None = None
+        self.tokens_read = 0
+        self._room: float = float("inf")  # tokens with padding that fit the memory, once more did not
+        self._lock = Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=Lock())
 
     @property
     def schema(self) -> Schema:
@@ -71,69 +80,95 @@ class Extractor:
         """
         return next(self.pipe([checked(text)]))
 
-    def pipe(self, texts: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[Document]:
-        """Label texts in order, as they come: at most ``8 * batch_size`` windows wait for the model, however long the stream or a text is.
+    def pipe(self, texts: Iterable[str], batch_size: int = BATCH_SIZE, batch_tokens: int | None = None) -> Iterator[Document]:
+        """Label texts in order, as they come: at most 8 batches of windows wait for the model, however long the stream or a text is.
 
         Args:
             texts: any iterable, endless ones too.
             batch_size: windows that the model reads at once.
+            batch_tokens: tokens, padding included, that the model reads at once; in place of ``batch_size``, for texts of very different lengths.
 
         Raises:
             TypeError: a text is no ``str``; the message gives its number.
         """
-        return (self.assemble(text, readings, self.thresholds) for text, readings in self.read(texts, batch_size))
+        return (self.assemble(text, readings, self.thresholds) for text, readings in self.read(texts, batch_size, batch_tokens))
 
-    def read(self, texts: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[tuple[str, list[WindowReading]]]:
+    def read(self, texts: Iterable[str], batch_size: int = BATCH_SIZE, batch_tokens: int | None = None) -> Iterator[tuple[str, list[WindowReading]]]:
         """Each text with what the model saw in its windows, before any threshold; :meth:`assemble` makes the document of it."""
         if isinstance(texts, str | bytes):
             raise TypeError("pipe wants an iterable of texts: call the extractor itself for one text")
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}, it has to be 1 or more")
-        return self._read(texts, batch_size)
+        if batch_tokens is not None and batch_tokens < 1:
+            raise ValueError(f"batch_tokens is {batch_tokens}, it has to be 1 or more")
+        return self._read(texts, BatchLimit(batch_size, batch_tokens))
 
-    def _read(self, texts: Iterable[str], batch_size: int) -> Iterator[tuple[str, list[WindowReading]]]:
-        pending: deque[_Job] = deque()
-        waiting: list[tuple[_Job, int, Window]] = []
-        limit = batch_size * LOOKAHEAD
+    def _read(self, texts: Iterable[str], limit: BatchLimit) -> Iterator[tuple[str, list[WindowReading]]]:
+        pending: deque[Job] = deque()
+        waiting: list[Waiting] = []
+        tokens = 0
         stream = iter(texts)
         for number in count(1):
             try:
-                job = _Job(checked(next(stream), f"text {number}"))
+                job = Job(checked(next(stream), f"text {number}"))
             except StopIteration:
                 break
             except Exception:
-                self._run(waiting, batch_size)  # what came before is not lost
+                self._run(waiting, limit)  # what came before is not lost
                 yield from _drain(pending)
                 raise
             pending.append(job)
             for window in self.windower.windows(job.text):
                 waiting.append((job, len(job.readings), window))
+                tokens += len(window.input_ids)
                 job.readings.append(None)
                 job.missing += 1
-                if len(waiting) >= limit:
-                    self._run(waiting, batch_size)
-                    waiting = []
-            if len(pending) >= limit:
-                self._run(waiting, batch_size)
-                waiting = []
+                if limit.reached(len(waiting), tokens):
+                    self._run(waiting, limit)
+                    waiting, tokens = [], 0
+            if len(pending) >= limit.texts:
+                self._run(waiting, limit)
+                waiting, tokens = [], 0
             yield from _drain(pending)
-        self._run(waiting, batch_size)
+        self._run(waiting, limit)
         yield from _drain(pending)
 
     def assemble(self, text: str, readings: Sequence[WindowReading], thresholds: Thresholds) -> Document:
         """The document that the readings of a text make under some thresholds."""
         return assemble(text, readings, self.schema, self.model.slots, thresholds, self._cluster_score)
 
+    def _run(self, waiting: Sequence[Waiting], limit: BatchLimit) -> None:
+        with self._lock:  # two batches at once would want twice the memory
+            batches = deque(limit.batches(waiting))
+            while batches:
+                batch = batches.popleft()
+                if len(batch) > 1 and (padded_tokens(batch) > self._room or not self._fits(batch)):
+                    middle = len(batch) // 2
+                    batches.extendleft((batch[middle:], batch[:middle]))
+                elif len(batch) == 1:
+                    self._read_batch(batch)
+
+    def _fits(self, batch: Sequence[Waiting]) -> bool:
+        """Read a batch, if the device's memory is enough."""
+        try:
+            self._read_batch(batch)
+            return True
+        except torch.OutOfMemoryError:
+            self._room = padded_tokens(batch) // 2
+        if self.device.type == "cuda":  # out of the handler, whose traceback holds the tensors
+            torch.cuda.empty_cache()
+        return False
+
     @torch.inference_mode()
-    def _run(self, waiting: list[tuple[_Job, int, Window]], batch_size: int) -> None:
-        waiting = sorted(waiting, key=lambda item: -len(item[2].input_ids))
-        for start in range(0, len(waiting), batch_size):
-            batch = waiting[start : start + batch_size]
-            windows = [window for _, _, window in batch]
-            tensors = {name: tensor.to(self.device) for name, tensor in collate(windows, self.tokenizer.pad_token_id or 0).items()}
-            for (job, index, _), reading in zip(batch, read_windows(self.model(**tensors), windows, self.model.slots), strict=True):
-                job.readings[index] = reading
-                job.missing -= 1
+    def _read_batch(self, batch: Sequence[Waiting]) -> None:
+        windows = [window for _, _, window in batch]
+        tensors = {name: tensor.to(self.device) for name, tensor in collate(windows, self.tokenizer.pad_token_id or 0).items()}
+        with torch.autocast(self.device.type, self.half, enabled=self.half is not None):
+            output = self.model(**tensors)
+        for (job, index, _), reading in zip(batch, read_windows(output, windows, self.model.slots), strict=True):
+            job.readings[index] = reading
+            job.missing -= 1
+        self.tokens_read += sum(len(window.input_ids) for window in windows)
 
     @torch.inference_mode()
     def _cluster_score(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -142,7 +177,7 @@ class Extractor:
         return scores
 
 
-def _drain(pending: deque[_Job]) -> Iterator[tuple[str, list[WindowReading]]]:
+def _drain(pending: deque[Job]) -> Iterator[tuple[str, list[WindowReading]]]:
     while pending and not pending[0].missing:
         job = pending.popleft()
         yield job.text, [reading for reading in job.readings if reading is not None]
@@ -163,13 +198,16 @@ def checked(text: object, name: str = "the text") -> str:
 def load(
     model: str | PathLike[str] | None = None,
     *,
+    encoder: str | PathLike[str] | None = None,
     device: str | torch.device = "auto",
     thresholds: Mapping[str, Any] | None = None,
 ) -> Extractor:
     """An extractor, ready to label texts.
 
     Args:
-        model: nothing for the model that is part of the package; or a folder that ``training/train.py`` wrote; or a Hub id.
+        model: nothing for the model that is part of the package, or the name of another one there (``base``, ``muc4``); or a folder that
+            ``training/train.py`` wrote; or a Hub id.
+        encoder: for a model that is an adapter, the folder of the encoder that it was trained over; without, it comes from the Hub.
         device: ``auto`` takes a GPU where there is one; or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         thresholds: probabilities to use instead of the model's, a threshold or a label each: ``{"ATTACK": 0.4, "link": 0.6}``.
 
@@ -178,7 +216,7 @@ def load(
         ValueError: a threshold is unknown or no probability.
     """
     place = resolve_device(str(device))
-    pretrained, tokenizer = load_pretrained(model)
+    pretrained, tokenizer = load_pretrained(model, encoder)
     pretrained.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device
     try:
         extractor = Extractor(pretrained, tokenizer)

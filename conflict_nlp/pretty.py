@@ -1,4 +1,4 @@
-"""A document for a person: the text with its spans marked, and a table for each kind of anchor."""
+"""A document for a person: the text with its spans marked, and a table for each label that a record begins with."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from conflict_nlp.document import Anchor, Document, Incident, Span
+from conflict_nlp.evaluation.casualties import has_casualties
 from conflict_nlp.schema import Schema
 
 ANCHOR_STYLES = ("bold red", "bold magenta", "bold blue")
@@ -18,10 +19,10 @@ ARGUMENT_STYLES = ("yellow", "cyan", "bright_red", "green", "blue", "magenta", "
 
 
 def render(document: Document, schema: Schema) -> RenderableType:
-    """The document as a rich renderable: marked text, then one table for each anchor label that occurs."""
+    """The document as a rich renderable: marked text, then one table for each label of ``schema.heads`` that occurs."""
     title = [Rule(Text(visible(document.id)), align="left")] if document.id else []
-    tables = [table for label in schema.anchors if (table := _table(document, label, schema)) is not None]
-    nothing = [] if tables else [Text("nothing found", style="dim")]
+    tables = [table for label in schema.heads if (table := _table(document, label, schema)) is not None]
+    nothing = [] if document.spans else [Text("nothing found", style="dim")]
     return Group(*title, marked_text(document, schema), Text(), *tables, *nothing)
 
 
@@ -65,7 +66,7 @@ def _table(document: Document, label: str, schema: Schema) -> Table | None:
     cluster = schema.cluster(label)
     columns = [name for name in schema[label].arguments if any(a.arguments(name) for a in anchors)]
     attributes = [a.name for a in schema[label].attributes if a is not cluster]
-    counted = label == "ATTACK" and "CASUALTY" in columns
+    counted = label == "ATTACK" and "CASUALTY" in columns and has_casualties(schema)
     table = Table(title=label, title_justify="left", title_style=label_styles(schema)[label], show_lines=True)
     for heading in [cluster.name if cluster else "", label.lower(), *attributes, *map(str.lower, columns), *(["killed", "injured"] if counted else [])]:
         table.add_column(Text(heading), overflow="fold")

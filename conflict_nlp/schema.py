@@ -90,6 +90,12 @@ class Schema:
         """The labels that take arguments."""
         return tuple(label.name for label in self.labels if label.arguments)
 
+    @cached_property
+    def heads(self) -> tuple[str, ...]:
+        """The labels that a record begins with: the anchors, and the labels that no other label takes."""
+        taken = {argument for label in self.labels for argument in label.arguments if argument != label.name}
+        return tuple(label.name for label in self.labels if label.arguments or label.name not in taken)
+
     def __contains__(self, label: object) -> bool:
         return label in self._by_name
 

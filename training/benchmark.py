@@ -1,32 +1,32 @@
-"""Measure what users wait for: start-up, and the memory of a long text.
+"""Measure what users wait for: start-up, the memory of a long text, and batch jobs.
 
 python training/benchmark.py start     seconds to import the package and to label the example, from process start
 python training/benchmark.py memory    peak memory and seconds for one text of a million characters
+python training/benchmark.py batch     documents a second of batch jobs; time a document and peak memory over the size of the input
 
 Each measurement runs in processes of its own. ``--json FILE`` stores the figures with the machine and the versions.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-
-from conflict_nlp.formats.files import replacing
+from benchmark_batch import batch
+from machine import report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.command()(batch)
 
 Json = Annotated[Path | None, typer.Option("--json", help="Store the figures here.")]
+
+PACKAGES = ("torch", "transformers", "tokenizers")
 
 LONG = """
 import sys
@@ -73,13 +73,7 @@ def _median(runs: int, command: list[str]) -> float:
 
 
 def _report(figures: dict[str, Any], to: Path | None) -> None:
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "system": platform.system(), "python": platform.python_version()}
-    versions = {name: version(name) for name in ("conflict-nlp", "torch", "transformers", "tokenizers")}
-    data = {**{k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}, "machine": machine, "versions": versions}
-    print(json.dumps(data, indent=1))
-    if to is not None:
-        with replacing(to) as file:
-            file.write(json.dumps(data, indent=1).encode() + b"\n")
+    report({k: round(v, 3) if isinstance(v, float) else v for k, v in figures.items()}, PACKAGES, to)
 
 
 if __name__ == "__main__":

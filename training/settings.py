@@ -12,7 +12,7 @@ import yaml
 
 from conflict_nlp.adapters import Adapter
 from conflict_nlp.modeling import ConflictConfig
-from conflict_nlp.schema import CONFLICT, Schema
+from conflict_nlp.schema import CONFLICT, Schema, SchemaError
 
 OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
 
@@ -74,7 +74,10 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
     types = {f.name: type(f.default) for f in fields(TrainingSettings)}
     _known(path, "training.", training, set(types))
     values = {name: _typed(path, name, value, types[name]) for name, value in training.items()}
-    schema = CONFLICT if data.get("schema") is None else Schema.from_dict(data["schema"])
+    try:
+        schema = CONFLICT if data.get("schema") is None else Schema.from_dict(data["schema"])
+    except SchemaError as error:
+        raise SchemaError(f"{path}: {error}") from error
     return Settings(data["encoder"], model, TrainingSettings(**values), schema, _adapter(path, data.get("adapter")))
 
 

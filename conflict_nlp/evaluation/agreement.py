@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from conflict_nlp.counts import Count
 from conflict_nlp.document import Document, Span
 from conflict_nlp.evaluation.alignment import Alignment, align
+from conflict_nlp.evaluation.attributes import compared
 from conflict_nlp.evaluation.summary import statistics
 from conflict_nlp.schema import CONFLICT, Attribute, Schema
 
@@ -46,10 +47,9 @@ def kappa(pairs: Sequence[tuple[str, str]]) -> float:
 def _values(alignments: Sequence[Alignment], schema: Schema) -> dict[str, list[tuple[str, str]]]:
     """Both sides' values of every attribute but clusters, comparable as strings."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for label in schema.labels:
-        for attribute in (a for a in label.attributes if a.kind != "cluster"):
-            pairs = [(_value(attribute, a), _value(attribute, b)) for alignment in alignments for a, b in alignment.spans if a.label == label.name]
-            found.setdefault(attribute.name, []).extend((a, b) for a, b in pairs if a or b)
+    for name, label, attribute in compared(schema):
+        pairs = [(_value(attribute, a), _value(attribute, b)) for alignment in alignments for a, b in alignment.spans if a.label == label]
+        found[name] = [(a, b) for a, b in pairs if a or b]
     return found
 
 

@@ -6,6 +6,7 @@ a flag that is not given is false.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from conflict_nlp.document import Document, Span
@@ -16,17 +17,19 @@ from conflict_nlp.schema import CONFLICT, Attribute, Schema
 
 def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
     """The counts of one document for every attribute of the schema but clusters."""
-    for label in alignment.schema.labels:
-        compared = [a for a in label.attributes if a.kind != "cluster"]
-        if not compared:
-            continue
-        pairs = [(g, p) for g, p in alignment.spans if g.label == label.name]
-        for attribute in compared:
-            comparable = [(g, p) for g, p in pairs if gives(g, attribute)]
-            equal = sum(agrees(attribute, g, p) for g, p in comparable)
-            # gold spans that have no counterpart keep the accuracy of predictions that find nothing at 0
-            given = sum(gives(s, attribute) for s in alignment.gold.labelled(label.name))
-            yield Measure(attribute.name, kind="accuracy"), Tally(hits=equal, predicted=len(comparable), gold=given)
+    for name, label, attribute in compared(alignment.schema):
+        comparable = [(g, p) for g, p in alignment.spans if g.label == label and gives(g, attribute)]
+        equal = sum(agrees(attribute, g, p) for g, p in comparable)
+        # gold spans that have no counterpart keep the accuracy of predictions that find nothing at 0
+        given = sum(gives(s, attribute) for s in alignment.gold.labelled(label))
+        yield Measure(name, kind="accuracy"), Tally(hits=equal, predicted=len(comparable), gold=given)
+
+
+def compared(schema: Schema) -> Iterator[tuple[str, str, Attribute]]:
+    """Every attribute but clusters with its label, and the name of its scores: its own, or ``LABEL_ATTRIBUTE`` where another label has one of that name."""
+    found = [(label.name, a) for label in schema.labels for a in label.attributes if a.kind != "cluster"]
+    labels = Counter(a.name for _, a in found)
+    return ((a.name if labels[a.name] == 1 else f"{label}_{a.name}", label, a) for label, a in found)
 
 
 def gives(span: Span, attribute: Attribute) -> bool:
@@ -41,6 +44,8 @@ def agrees(attribute: Attribute, gold: Span, predicted: Span) -> bool:
 
 def scores(gold: Sequence[Document], predicted: Sequence[Document], schema: Schema = CONFLICT) -> dict[str, float]:
     """``ATTRIBUTE_accuracy`` in percent for every attribute of the schema: 100 where the gold gives none, 0 where it does and no span is matched.
+
+    Where two labels have an attribute of one name, these are ``LABEL_ATTRIBUTE_accuracy``.
 
     Raises:
         MismatchError: the two sides are not about the same documents.

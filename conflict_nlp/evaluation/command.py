@@ -21,6 +21,7 @@ def evaluate(
     gold: Annotated[Path, typer.Argument(help="Gold documents, JSON Lines.", dir_okay=False)],
     predictions: Annotated[Path | None, typer.Argument(help="Predicted documents, JSON Lines; or give --model.", dir_okay=False)] = None,
     model: Annotated[str | None, typer.Option(help="Predict with this model: a name, a folder or a Hub id.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the report to this file as JSON.")] = None,
     compare: Annotated[Path | None, typer.Option(help="Other predictions, for a paired bootstrap test.", dir_okay=False)] = None,
     slices: Annotated[list[str] | None, typer.Option("--slice", help="A field of the gold to slice by, or 'length'; may be repeated.")] = None,
@@ -33,6 +34,8 @@ def evaluate(
     """Score predictions against gold, with 95 % bootstrap intervals over documents."""
     if (predictions is None) == (model is None):
         raise typer.BadParameter("give either a file of predictions or --model")
+    if encoder is not None and model is None:
+        raise typer.BadParameter("--encoder goes with --model")
     if agreement and (model or compare or slices or errors):
         raise typer.BadParameter("--agreement goes with two files and --json only")
     if compare is not None and not resamples:
@@ -42,7 +45,7 @@ def evaluate(
     from conflict_nlp.formats.schema_file import read_schema
 
     with _one_line_errors():
-        nlp = None if model is None else _load(model)
+        nlp = None if model is None else _load(model, encoder)
         labels = nlp.schema if nlp is not None and schema is None else read_schema(schema)
         documents = read_all([gold], labels)
         predicted = _predict(nlp, documents) if nlp is not None else read_all([path for path in (predictions,) if path is not None], labels)
@@ -91,10 +94,10 @@ def _one_line_errors() -> Iterator[None]:
         raise typer.Exit(2) from error
 
 
-def _load(model: str) -> Extractor:
+def _load(model: str, encoder: str | None) -> Extractor:
     import conflict_nlp
 
-    return conflict_nlp.load(model)
+    return conflict_nlp.load(model, encoder=encoder)
 
 
 def _predict(nlp: Extractor, gold: Sequence[Document]) -> list[Document]:

@@ -14,7 +14,7 @@ from conflict_nlp.evaluation.calibration import Calibration
 from conflict_nlp.evaluation.measures import Measure
 from conflict_nlp.evaluation.report import Report, Scores
 
-_SLICED = ("span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_bcubed_f1", "record_f1")
+_SLICED = ("span_exact_f1", "span_overlap_f1", "link_overlap_f1", "record_f1")
 
 
 def render(report: Report) -> Group:
@@ -79,7 +79,7 @@ def _labels(report: Report) -> Table | None:
 
 
 def _slices(report: Report) -> Table:
-    shown = [key for key in _SLICED if key in report.scores.values]
+    shown = [key for key in report.scores.values if key in _SLICED or key.endswith("_bcubed_f1")]
     table = _table("Slices, F1", "", "documents", *(_words(key.removesuffix("_f1")) for key in shown))
     for part in report.slices:
         cells = [f"{_number(part.scores.values[key])}\n{_interval(part.scores.intervals.get(key))}".strip() for key in shown]

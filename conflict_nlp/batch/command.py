@@ -1,0 +1,128 @@
+"""The command ``batch``."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from conflict_nlp.batch.engine import CHUNK_ROWS
+from conflict_nlp.batch.errors import BatchError
+from conflict_nlp.batch.flat_tables import FlatFormat
+from conflict_nlp.batch.labeller import MAX_CHARS, Labeller
+
+if TYPE_CHECKING:
+    from conflict_nlp.batch.engine import Engine
+    from conflict_nlp.batch.job import Job
+
+
+class EngineName(str, Enum):
+    """What labels."""
+
+    local = "local"
+    ray = "ray"
+
+
+def batch(
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="INPUT…", help=".parquet, .jsonl, .csv (also .gz, .zst), .txt, a folder of them, a datasets folder; globs; URLs.")
+    ],
+    output: Annotated[str, typer.Option(help="The folder for the Parquet parts. The same command goes on where it stopped.")],
+    text: Annotated[str, typer.Option(help="The column with the texts.")] = "text",
+    id: Annotated[str | None, typer.Option(help="The column with the ids. [default: id where there is one, else the file and row]")] = None,
+    model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    engine: Annotated[EngineName, typer.Option(help="local: this machine; ray: a Ray cluster.")] = EngineName.local,
+    workers: Annotated[int | None, typer.Option(help="Processes. [default: one a GPU; on a CPU one]")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads a CPU worker. [default: the cores, shared among the workers]")] = None,
+    batch_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the model reads at once. [default: by the device]")] = None,
+    full_precision: Annotated[bool, typer.Option("--full-precision", help="Single precision on a GPU too.")] = False,
+    max_chars: Annotated[int, typer.Option(min=1, help="A longer text is an error.")] = MAX_CHARS,
+    part_rows: Annotated[int, typer.Option(min=1, help="Rows of the input a part; it ends earlier at a million characters.")] = CHUNK_ROWS,
+    flat: Annotated[FlatFormat | None, typer.Option(help="Also write tables of attacks and claims, to _flat/.")] = None,
+    json_progress: Annotated[bool, typer.Option("--json-progress", help="Lines of JSON on standard output, for a scheduler.")] = False,
+) -> None:
+    """Label archives of any size: Parquet parts, a manifest and the rows that failed; resumes where it was stopped.
+
+    Exit codes: 0 all labelled, 1 done but some rows gave no document, 2 could not start or go on, 130 interrupted.
+    """
+    for package in ("pyarrow", "fsspec"):
+        if importlib.util.find_spec(package) is None:
+            raise BatchError(f"{package} is not installed: pip install 'conflict-nlp[batch]'")
+    if "://" in output:
+        raise BatchError(f"{output}: the output is a folder of this machine: name one, and copy it afterwards")
+    from conflict_nlp.batch.job import run
+    from conflict_nlp.batch.progress import Progress
+
+    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=not full_precision)
+    job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
+    progress = Progress(json_progress)
+    make, job = _engine(job, labeller, engine, workers, threads)
+    with _until_stopped() as stopped:
+        try:
+            outcome = run(job, make, progress, stopped)
+        finally:
+            progress.close()
+    counts = outcome.counts
+    if outcome.status == "interrupted":
+        progress.end("interrupted", counts, f"stopped behind {counts.documents:,} documents: the same command goes on from there")
+        raise typer.Exit(130)
+    failed = f", {counts.errors:,} rows gave none: {job.folder / '_errors.jsonl'}" if counts.errors else ""
+    progress.end("done", counts, f"{counts.documents:,} documents in {job.folder}{failed}")
+    raise typer.Exit(1 if counts.errors else 0)
+
+
+def _job(inputs: list[str], folder: Path, labeller: Labeller, names: tuple[str, str | None], part_rows: int, flat: FlatFormat | None) -> Job:
+    from conflict_nlp.batch.blocks import Columns
+    from conflict_nlp.batch.job import Job
+    from conflict_nlp.batch.manifest import hash_model
+    from conflict_nlp.batch.plan import Plan
+    from conflict_nlp.batch.sources import find_sources
+    from conflict_nlp.loading import locate
+    from conflict_nlp.schema import Schema
+
+    place, config = locate(labeller.model)
+    columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
+    plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
+    return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), {}, tuple(inputs), flat)
+
+
+def _engine(job: Job, labeller: Labeller, name: EngineName, workers: int | None, threads: int | None) -> tuple[Callable[[], Engine], Job]:
+    from dataclasses import replace
+
+    if name is EngineName.ray:
+        from conflict_nlp.batch.ray_engine import RayEngine
+
+        return lambda: RayEngine(labeller, workers=workers, threads=threads or 1), replace(job, engine="ray", device=labeller.device, workers=workers or 0)
+    from conflict_nlp.batch.local import LocalEngine, Workers
+
+    seats = Workers.of(labeller.device, workers, threads)
+    return lambda: LocalEngine(labeller, seats), replace(job, device=", ".join(dict.fromkeys(seats.devices)), workers=len(seats.devices))
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Callable[[], bool]]:
+    """Whether SIGINT or SIGTERM came; a second one ends the process at once, which costs no more than the chunks in hand."""
+    came: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if came:
+            os._exit(130)
+        came.append(number)
+        print("conflict-nlp: stopping behind what is in hand (once more: at once)", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,56 @@
+"""Which windows the model reads together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from conflict_nlp.decoding import WindowReading
+from conflict_nlp.encoding import Window
+
+LOOKAHEAD = 8  # batches that are read ahead, so that windows of one length can share a batch
+
+
+@dataclass
+class Job:
+    """A text under way: its windows' readings, in order, as they arrive."""
+
+    text: str
+    readings: list[WindowReading | None] = field(default_factory=list)
+    missing: int = 0
+
+
+Waiting: TypeAlias = tuple[Job, int, Window]
+"""A window that waits for the model, and the place of its reading."""
+
+
+@dataclass(frozen=True)
+class BatchLimit:
+    """What the model reads at once: so many windows or, where ``tokens`` is given, as many as give so many tokens with their padding."""
+
+    windows: int
+    tokens: int | None
+
+    @property
+    def texts(self) -> int:
+        """How many texts may be under way."""
+        return LOOKAHEAD * (self.windows if self.tokens is None else max(1, self.tokens // 32))
+
+    def reached(self, windows: int, tokens: int) -> bool:
+        """Whether so much is waiting that the model is to read it."""
+        return windows >= LOOKAHEAD * self.windows if self.tokens is None else tokens >= LOOKAHEAD * self.tokens
+
+    def batches(self, waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+        """Windows of about one length together, the longest first."""
+        ordered = sorted(waiting, key=lambda item: -len(item[2].input_ids))
+        start = 0
+        while start < len(ordered):
+            size = self.windows if self.tokens is None else max(1, self.tokens // len(ordered[start][2].input_ids))
+            yield ordered[start : start + size]
+            start += size
+
+
+def padded_tokens(batch: Sequence[Waiting]) -> int:
+    """The tokens of a batch once it is padded to its longest window."""
+    return len(batch) * max(len(window.input_ids) for _, _, window in batch)
