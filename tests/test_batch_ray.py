@@ -28,7 +28,7 @@ def cluster():
     os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_worker_niceness="0")  # else the workers give way to all else, for minutes on a busy machine
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False, logging_level="ERROR")
+    ray.init(address="local", num_cpus=2, include_dashboard=False, object_store_memory=80 * 2**20, log_to_driver=False, logging_level="ERROR")
     yield ray
     ray.shutdown()
 
@@ -100,10 +100,12 @@ def test_more_workers_than_the_cluster_carries(cluster, model_folder):
 
 
 @WITH_RAY
-def test_a_cluster_that_is_not_there_is_named_at_once(model_folder):
-    with socket.socket() as nobody, pytest.raises(BatchError, match=r"^the Ray cluster 127\.0\.0\.1:\d+ cannot be reached: .*RAY_ADDRESS$"):
+def test_a_cluster_that_is_not_there_is_named_at_once():
+    with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, but nobody listens
-        connect(f"127.0.0.1:{nobody.getsockname()[1]}")
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(BatchError, match=f"^the Ray cluster {address} cannot be reached: .*RAY_ADDRESS$"):
+            connect(address)
 
 
 def test_without_ray_the_mend_is_named(monkeypatch):

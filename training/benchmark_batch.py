@@ -7,6 +7,7 @@ as it has in hand at once, so that loading the model does not count; its memory 
 
 from __future__ import annotations
 
+import shlex
 import statistics
 import subprocess
 import sys
@@ -75,9 +76,10 @@ def batch(
         folder = Path(name)
         speed = [_median_of(folder, setup, documents, options, runs) for setup in SETUPS if setup.engine in engines.split(",")]
         steady = [_measure(folder, Setup("local", 1, 2), int(size), words, options) for size in sizes.split(",") if size]
-    given = f"--documents {documents} --runs {runs} --sizes {sizes} --words {words} --part-rows {part_rows} --engines {engines}"
+    given = {"documents": documents, "runs": runs, "sizes": sizes, "words": words, "part-rows": part_rows, "engines": engines}
+    command = ["python", "training/benchmark.py", "batch", *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
     figures = {
-        "command": f"python training/benchmark.py batch {given}",
+        "command": shlex.join(command),
         "speed": [_rounded(m) for m in speed],
         "sizes": [_rounded(m) for m in steady],
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from conflict_nlp.batch.errors import read_text
+from conflict_nlp.batch.errors import is_missing, read_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -106,5 +106,4 @@ def _read_id(value: Any) -> tuple[str | None, str]:
         return value[:100], "the id is longer than 1,000 characters" if len(value) > 1000 else "the id has a lone surrogate"
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")[:100], "the id is not UTF-8"
-    missing = value is None or value != value or type(value).__name__ in ("NAType", "NaTType")
-    return (None if missing else str(value)), ""
+    return (None if is_missing(value) else str(value)), ""

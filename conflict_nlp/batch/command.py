@@ -44,6 +44,7 @@ def batch(
     engine: Annotated[EngineName, typer.Option(help="local: this machine; ray: a Ray cluster.")] = EngineName.local,
     workers: Annotated[int | None, typer.Option(help="Processes. [default: one a GPU; on a CPU one]")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads a CPU worker. [default: the cores, shared among the workers]")] = None,
+    ray_address: Annotated[str | None, typer.Option(help="The Ray cluster. [default: RAY_ADDRESS, else one of this machine]")] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the model reads at once. [default: by the device]")] = None,
     full_precision: Annotated[bool, typer.Option("--full-precision", help="Single precision on a GPU too.")] = False,
     max_chars: Annotated[int, typer.Option(min=1, help="A longer text is an error.")] = MAX_CHARS,
@@ -58,6 +59,8 @@ def batch(
     for package in ("pyarrow", "fsspec"):
         if importlib.util.find_spec(package) is None:
             raise BatchError(f"{package} is not installed: pip install 'conflict-nlp[batch]'")
+    if ray_address is not None and engine is not EngineName.ray:
+        raise BatchError("--ray-address is for --engine ray")
     if "://" in output:
         raise BatchError(f"{output}: the output is a folder of this machine: name one, and copy it afterwards")
     from conflict_nlp.batch.job import run
@@ -66,7 +69,7 @@ def batch(
     labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=not full_precision)
     job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
     progress = Progress(json_progress)
-    make, job = _engine(job, labeller, engine, workers, threads)
+    make, job = _engine(job, labeller, engine, (workers, threads), ray_address)
     with _until_stopped() as stopped:
         try:
             outcome = run(job, make, progress, stopped)
@@ -96,13 +99,14 @@ def _job(inputs: list[str], folder: Path, labeller: Labeller, names: tuple[str, 
     return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), {}, tuple(inputs), flat)
 
 
-def _engine(job: Job, labeller: Labeller, name: EngineName, workers: int | None, threads: int | None) -> tuple[Callable[[], Engine], Job]:
+def _engine(job: Job, labeller: Labeller, name: EngineName, wanted: tuple[int | None, int | None], ray_address: str | None) -> tuple[Callable[[], Engine], Job]:
     from dataclasses import replace
 
+    workers, threads = wanted
     if name is EngineName.ray:
         from conflict_nlp.batch.ray_engine import RayEngine
 
-        return lambda: RayEngine(labeller, workers=workers, threads=threads or 1), replace(job, engine="ray", device=labeller.device, workers=workers or 0)
+        return lambda: RayEngine(labeller, workers, ray_address, threads or 1), replace(job, engine="ray", device=labeller.device, workers=workers or 0)
     from conflict_nlp.batch.local import LocalEngine, Workers
 
     seats = Workers.of(labeller.device, workers, threads)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass
+from numbers import Number
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -27,12 +28,18 @@ class RowError:
         return asdict(self)
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a cell is empty: null, NaN, or one of pandas' missing values."""
+    # pandas' NA is not to be compared: it refuses to be true or false
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, Number) and value != value)
+
+
 def read_text(value: Any, max_chars: int) -> tuple[str | None, str]:
     """A cell as a text to label, or what keeps it from being one.
 
     Bytes are read as UTF-8. Arrow and Parquet hold UTF-8 only, so that a lone surrogate, which JSON can carry, is a mistake too.
     """
-    if value is None or value != value or type(value).__name__ in ("NAType", "NaTType"):  # NaN and pandas' missing values
+    if is_missing(value):
         return None, "the text is missing"
     if isinstance(value, bytes):
         try:

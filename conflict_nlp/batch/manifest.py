@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from conflict_nlp import __version__
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.parts import sync
 from conflict_nlp.batch.sources import Fingerprint
@@ -138,8 +139,8 @@ def hash_model(folder: Path, names: tuple[str, ...] = ("config.json", "model.saf
 
 def versions() -> dict[str, str]:
     """The versions of what the result depends on."""
-    found = {}
-    for name in ("conflict-nlp", "torch", "transformers", "tokenizers", "pyarrow"):
+    found = {"conflict-nlp": __version__}
+    for name in ("torch", "transformers", "tokenizers", "pyarrow"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from conflict_nlp.batch.labeller import Labeller
+
 KNOCK_SECONDS = 10.0
 
 
@@ -166,7 +167,7 @@ def _knock(address: str) -> None:
         try:
             socket.create_connection((match[1], int(match[2])), KNOCK_SECONDS).close()
         except (OSError, OverflowError) as error:
-            raise BatchError(f"the Ray cluster {address} cannot be reached: {first_line(error)}: check --ray-address or RAY_ADDRESS") from error
+            raise BatchError(f"the Ray cluster {address} cannot be reached: {first_line(error)}: check the address, or RAY_ADDRESS") from error
 
 
 def _actors(device: str, count: int | None, threads: int) -> Actors:
