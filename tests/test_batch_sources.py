@@ -33,7 +33,6 @@ def problems(*inputs, **options):
 def write(folder, kind):
     import pyarrow as pa
     import pyarrow.parquet as pq
-    import zstandard
 
     path = folder / f"in.{kind}"
     lines = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
@@ -42,7 +41,7 @@ def write(folder, kind):
     elif kind == "jsonl.gz":
         path.write_bytes(gzip.compress(lines[:1000]) + gzip.compress(lines[1000:]))  # two members, as from cat
     elif kind == "jsonl.zst":
-        path.write_bytes(zstandard.compress(lines[:1000]) + zstandard.compress(lines[1000:]))
+        path.write_bytes(b"".join(pa.compress(part, codec="zstd", asbytes=True) for part in (lines[:1000], lines[1000:])))
     elif kind == "parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path, row_group_size=9)
     elif kind == "dataset":
