@@ -48,7 +48,7 @@ def extract(
         list[str] | None, typer.Argument(metavar="[FILE… | -]", help=".txt: one report; .jsonl: `text` and perhaps `id` a line; -: standard input.")
     ] = None,
     example: Annotated[bool, typer.Option("--example", help="Label the report that comes with the package.")] = False,
-    model: Annotated[str | None, typer.Option(help="A model's name (base, muc4), folder or Hub id, instead of the embedded model.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
     encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     format: Annotated[

@@ -205,7 +205,7 @@ def load(
     """An extractor, ready to label texts.
 
     Args:
-        model: nothing for the model that is part of the package, or the name of another one there (``base``, ``muc4``); or a folder that
+        model: nothing for the model that is part of the package, or the name of one there (``small``); or a folder that
             ``training/train.py`` wrote; or a Hub id.
         encoder: for a model that is an adapter, the folder of the encoder that it was trained over; without, it comes from the Hub.
         device: ``auto`` takes a GPU where there is one; or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.

@@ -42,7 +42,7 @@ def batch(
     model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     engine: Annotated[EngineName, typer.Option(help="local: this machine; ray: a Ray cluster.")] = EngineName.local,
-    workers: Annotated[int | None, typer.Option(help="Processes. [default: one a GPU; on a CPU one]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes. [default: one a GPU; on a CPU two that share its cores]")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads a CPU worker. [default: the cores, shared among the workers]")] = None,
     ray_address: Annotated[str | None, typer.Option(help="The Ray cluster. [default: RAY_ADDRESS, else one of this machine]")] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the model reads at once. [default: by the device]")] = None,

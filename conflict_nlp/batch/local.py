@@ -12,7 +12,7 @@ from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.labeller import Labeller
 from conflict_nlp.batch.worker import Seat, Worker, take_seat
 
-CPU_WORKERS = 1
+CPU_WORKERS = 2  # faster than one with twice the threads: training/results/batch.json
 IN_HAND = 2  # chunks a worker has: while the model reads one, the other is tokenized or assembled
 
 
@@ -25,7 +25,7 @@ class Workers:
 
     @classmethod
     def of(cls, device: str, workers: int | None, threads: int | None) -> Workers:
-        """One worker a GPU, or ``CPU_WORKERS`` that share the cores; what is given counts instead.
+        """One worker a GPU, or on a CPU up to ``CPU_WORKERS`` that share the cores; what is given counts instead.
 
         Raises:
             BatchError: a number is below 1.
@@ -40,7 +40,7 @@ class Workers:
 
         place = resolve_device(device)
         every = [f"cuda:{i}" for i in range(torch.cuda.device_count())] if device in ("auto", "cuda") and place.type == "cuda" else [str(place)]
-        workers = workers or (CPU_WORKERS if place.type == "cpu" else len(every))
+        workers = workers or (min(CPU_WORKERS, len(cores())) if place.type == "cpu" else len(every))
         return cls(tuple(every[i % len(every)] for i in range(workers)), threads or max(1, len(cores()) // workers))
 
 
