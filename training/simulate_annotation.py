@@ -180,7 +180,8 @@ def plot(results: Sequence[Result], path: Path) -> None:
             values = [[getattr(r, measure) for r in results if (r.strategy, r.size) == (strategy, size)] for size in sizes]
             (line,) = panel.plot(sizes, [mean(v) for v in values], marker="o", label=strategy)
             panel.fill_between(sizes, [min(v) for v in values], [max(v) for v in values], alpha=0.2, color=line.get_color())
-        panel.set(title=f"{measure.replace('_', ' ')}{'' if measure == 'mean' else ' F1'}", xlabel="annotated passages", xticks=sorted({r.size for r in results}))
+        title = measure.replace("_", " ") + ("" if measure == "mean" else " F1")
+        panel.set(title=title, xlabel="annotated passages", xticks=sorted({r.size for r in results}))
         panel.grid(alpha=0.3)
     panels[0].legend()
     figure.savefig(path, dpi=150)
