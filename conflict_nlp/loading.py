@@ -86,11 +86,11 @@ def load_pretrained(
     except ModelError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{folder}: the model cannot be read: {_line(error)}") from error
+        raise ModelError(f"{folder}: the model cannot be read: {first_line(error)}") from error
     except ModuleNotFoundError as error:
         raise ModelError(f"{folder} is an adapter, and {error.name} is not installed: pip install 'conflict-nlp[adapters]'") from error
     except Exception as error:  # tokenizers raises bare Exceptions
-        raise ModelError(f"{folder}: the tokenizer cannot be read: {_line(error)}") from error
+        raise ModelError(f"{folder}: the tokenizer cannot be read: {first_line(error)}") from error
     finally:
         logging.set_verbosity(verbosity)
         if bars:
@@ -158,7 +158,7 @@ def _encoder(folder: Path, name: str | None, given: str | PathLike[str] | None) 
     try:
         encoder: Any = AutoModel.from_pretrained(source, dtype=torch.float32, use_safetensors=True)
     except Exception as error:  # any of the client's, the network's and the file system's errors ends here
-        whence = f"the Hub did not give it ({_line(error)})" if given is None else f"{source} does not hold it ({_line(error)})"
+        whence = f"the Hub did not give it ({first_line(error)})" if given is None else f"{source} does not hold it ({first_line(error)})"
         raise ModelError(f"{folder} is an adapter over {name}, and {whence}: give that encoder's folder, encoder=FOLDER") from error
     if hasattr(encoder, "pooler"):
         encoder.pooler = None
@@ -186,7 +186,7 @@ def _folder(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))
     except Exception as error:  # any of the client's, the network's and the file system's errors ends here
-        raise ModelError(f"there is no folder {name}, and the Hub gave no model of that name: {_line(error)}") from error
+        raise ModelError(f"there is no folder {name}, and the Hub gave no model of that name: {first_line(error)}") from error
 
 
 def _checked_config(folder: Path) -> dict[str, Any]:
@@ -198,7 +198,7 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ModelError(f"{folder / 'config.json'} is no JSON: {_line(error)}") from error
+        raise ModelError(f"{folder / 'config.json'} is no JSON: {first_line(error)}") from error
     kind = config.get("model_type") if isinstance(config, dict) else None
     if kind != "conflict_nlp":
         raise ModelError(f"{folder} holds a model of type {kind!r}, not 'conflict_nlp': train one over it with training/train.py --encoder")
@@ -209,5 +209,6 @@ def _checked_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
-def _line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """An exception for a person: the first line of what it says, else its name."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -17,6 +17,7 @@ from conflict_nlp.batch.lock import locked
 from conflict_nlp.batch.manifest import NAME, Counts, Identity, Manifest, Session, Status, versions
 from conflict_nlp.batch.parts import Part
 from conflict_nlp.batch.plan import CHUNK_CHARACTERS, Plan
+from conflict_nlp.loading import first_line
 from conflict_nlp.schema import Schema
 
 
@@ -117,8 +118,7 @@ def run(job: Job, engine: Callable[[], Engine], watcher: Watcher, stopped: Calla
                 write_flat(job.folder, job.schema, job.flat)
         except Exception as error:
             _try(lambda: ended("failed").write(job.folder))
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise BatchError(f"{reason}; {run.counts.documents:,} documents are written, the same command goes on from there") from error
+            raise BatchError(f"{first_line(error)}; {run.counts.documents:,} documents are written, the same command goes on from there") from error
         ended(status).write(job.folder)
         return Outcome(status, run.counts)
 

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 from conflict_nlp.batch.engine import Chunk, Labelled
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.local import IN_HAND
-from conflict_nlp.batch.ray_worker import Actor, Actors, Build, Failure, first_line, packed, unpacked
+from conflict_nlp.batch.ray_worker import Actor, Actors, Build, Failure, packed, unpacked
+from conflict_nlp.loading import first_line
 
 if TYPE_CHECKING:
     import pyarrow

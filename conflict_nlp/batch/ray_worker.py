@@ -12,7 +12,7 @@ from conflict_nlp.batch.engine import Chunk, Labelled
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.manifest import hash_model
 from conflict_nlp.batch.worker import Seat, take_seat
-from conflict_nlp.loading import locate
+from conflict_nlp.loading import first_line, locate
 
 if TYPE_CHECKING:
     import pyarrow
@@ -95,8 +95,3 @@ def packed(content: Chunk | Labelled | Failure) -> pyarrow.Table:
 def unpacked(table: pyarrow.Table) -> Iterator[Any]:
     """What the rows of a table hold."""
     return (pickle.loads(content.as_buffer()) for content in table["packed"])
-
-
-def first_line(error: BaseException) -> str:
-    """An exception for a person."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

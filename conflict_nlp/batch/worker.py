@@ -14,6 +14,7 @@ from threading import Lock
 from conflict_nlp.batch.engine import Chunk, Labelled
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.labeller import Labeller
+from conflict_nlp.loading import first_line
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _work(labeller: Labeller, seat: Seat, threads: int, end: Connection) -> None
         try:
             found: Labelled | _Failure = labeller.label(chunk)
         except Exception as error:
-            found = _Failure((str(error).strip().splitlines() or [type(error).__name__])[0])
+            found = _Failure(first_line(error))
         with sending, suppress(OSError):
             end.send(found)
 
