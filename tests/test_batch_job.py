@@ -203,8 +203,8 @@ def test_a_text_that_breaks_the_model_is_an_error_and_memory_is_not_the_texts_fa
         return windows(self, text)
 
     monkeypatch.setattr(Windower, "windows", failing)
-    assert batch(model_folder, path, "--workers", "1", "--output", tmp_path / "out") == 1
+    assert batch(model_folder, path, "--output", tmp_path / "out") == 1
     assert errors(tmp_path / "out") == [{"id": "r7", "reason": "labelling failed: RuntimeError: odd", "source": "", "row": 0}]
     assert len(documents(tmp_path / "out")) == 19
     problem = MemoryError("out of memory")
-    assert "out of memory" in batch(model_folder, path, "--workers", "1", "--output", tmp_path / "other")
+    assert "out of memory" in batch(model_folder, path, "--output", tmp_path / "other")
