@@ -7,7 +7,7 @@ biaffine as in Dozat and Manning (2017), with the distance between the two spans
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,16 @@ class ConflictOutput(ModelOutput):
     cluster_states: Tensor | None = None
     losses: dict[str, Tensor] | None = None
 
+    @property
+    def candidates(self) -> Candidates:
+        """What was scored; a model's own output has it."""
+        return Candidates(self.spans, self.labels, self.mask)  # type: ignore[arg-type]
+
+    @property
+    def logits(self) -> Logits:
+        """What was said of it."""
+        return Logits(self.tag_logits, self.span_logits, self.link_logits, self.attribute_logits, self.cluster_states)  # type: ignore[arg-type]
+
 
 class ConflictModel(PreTrainedModel):
     """One encoder pass over a batch of windows, and everything that the schema asks for.
@@ -185,6 +195,7 @@ class ConflictModel(PreTrainedModel):
         word_mask: Tensor,
         gold: GoldBatch | None = None,
         states: Tensor | None = None,
+        extra: Sequence[Candidates] = (),
     ) -> ConflictOutput:
         """Label a batch of windows.
 
@@ -195,32 +206,50 @@ class ConflictModel(PreTrainedModel):
             word_mask: [B, W] which words are real.
             gold: in training.
             states: [B, T, H] the input of the encoder's layers instead of ``input_ids``, in training above frozen layers.
+            extra: spans to score beside those that the tagger proposes, in distillation.
         """
-        inputs = {"input_ids": input_ids} if states is None else {"inputs_embeds": states}
-        hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
-        words = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
-        tag_logits = self.tagger(self.dropout(words)).float().unflatten(-1, (-1, 3))
+        words = self.encode(input_ids, attention_mask, word_tokens, states)
+        tag_logits = self.tag(words)
+        own = () if gold is None else (Candidates(gold.spans, gold.labels, gold.mask),)
         with torch.no_grad():
-            extra = None if gold is None else Candidates(gold.spans, gold.labels, gold.mask)
-            candidates = propose(tag_logits.softmax(-1), word_mask, self.config.max_starts, extra)
-        spans, span_logits = self.spans(words, tag_logits, word_mask, candidates)
-        link_logits = self.links(spans, candidates).masked_fill(~self._allowed(candidates), float("-inf"))
-        attribute_logits, cluster_states = self.attributes(spans).float(), self.clusters.project(spans).float()
+            candidates = propose(tag_logits.softmax(-1), word_mask, self.config.max_starts, (*own, *extra))
+        logits = self.score(words, tag_logits, word_mask, candidates)
         output = ConflictOutput(
             tag_logits=tag_logits,
             spans=candidates.spans,
             labels=candidates.labels,
             mask=candidates.mask,
-            span_logits=span_logits,
-            link_logits=link_logits,
-            attribute_logits=attribute_logits,
-            cluster_states=cluster_states,
+            span_logits=logits.spans,
+            link_logits=logits.links,
+            attribute_logits=logits.attributes,
+            cluster_states=logits.cluster_states,
         )
         if gold is not None:
-            logits = Logits(tag_logits, span_logits, link_logits, attribute_logits, cluster_states)
             output.losses = losses(logits, candidates, gold, word_mask, self.slots, self.clusters)
-            output.loss = torch.stack([self.config.loss_weights[head] * loss for head, loss in output.losses.items()]).sum()
+            output.loss = self.weighed(output.losses)
         return output
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor, word_tokens: Tensor, states: Tensor | None = None) -> Tensor:
+        """What the encoder says of each word [B, W, H]; the arguments are those of :meth:`forward`."""
+        inputs = {"input_ids": input_ids} if states is None else {"inputs_embeds": states}
+        hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
+        words: Tensor = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
+        return words
+
+    def tag(self, words: Tensor) -> Tensor:
+        """The tagger's logits [B, W, L, 3] of words [B, W, H]."""
+        logits: Tensor = self.tagger(self.dropout(words)).float().unflatten(-1, (-1, 3))
+        return logits
+
+    def score(self, words: Tensor, tag_logits: Tensor, word_mask: Tensor, candidates: Candidates) -> Logits:
+        """All that the heads behind the tagger say of some candidate spans; shapes as of :meth:`forward`."""
+        spans, span_logits = self.spans(words, tag_logits, word_mask, candidates)
+        link_logits = self.links(spans, candidates).masked_fill(~self._allowed(candidates), float("-inf"))
+        return Logits(tag_logits, span_logits, link_logits, self.attributes(spans).float(), self.clusters.project(spans).float())
+
+    def weighed(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """One loss of all heads', each counted as the configuration says."""
+        return torch.stack([self.config.loss_weights[head] * loss for head, loss in losses.items()]).sum()
 
     def cluster_logits(self, left: Tensor, right: Tensor, distance: Tensor) -> Tensor:
         """Whether two anchors mention one event: ``cluster_states`` [..., 64] of both and their distance in words [...] -> logits [...]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,14 +21,14 @@ class Candidates:
     mask: Tensor
 
 
-def propose(probabilities: Tensor, word_mask: Tensor, limit: int, extra: Candidates | None = None) -> Candidates:
+def propose(probabilities: Tensor, word_mask: Tensor, limit: int, extra: Sequence[Candidates] = ()) -> Candidates:
     """Spans that start where B is likely and go on as long as I is, for a few readings of "likely".
 
     Args:
         probabilities: [B, W, L, 3] of O, B and I for each word and label.
         word_mask: [B, W] which words are real.
         limit: starts a window at most, the likeliest first.
-        extra: candidates to add (the gold, in training).
+        extra: candidates to add (in training the gold, and what a teacher proposes).
     """
     batch, words, labels, _ = probabilities.shape
     begin = probabilities[..., 1].masked_fill(~word_mask.unsqueeze(-1), 0.0).flatten(1)
@@ -42,10 +43,10 @@ def propose(probabilities: Tensor, word_mask: Tensor, limit: int, extra: Candida
         following = torch.cat([stops[:, 1:], stops.new_full((batch, 1, labels), words)], dim=1)
         end = following.flip(1).cummin(1).values.flip(1)[row, start, label] - 1
         keys.append(((row * words + start) * words + end) * labels + label)
-    if extra is not None:
-        row, column = extra.mask.nonzero(as_tuple=True)
-        first, last = extra.spans[row, column].unbind(-1)
-        keys.append(((row * words + first) * words + last) * labels + extra.labels[row, column])
+    for given in extra:
+        row, column = given.mask.nonzero(as_tuple=True)
+        first, last = given.spans[row, column].unbind(-1)
+        keys.append(((row * words + first) * words + last) * labels + given.labels[row, column])
     return _padded(torch.unique(torch.cat(keys)), batch, words, labels)
 
 

@@ -41,7 +41,7 @@ def test_the_limit_keeps_the_likeliest_starts_of_each_window():
 
 def test_gold_is_added_once():
     gold = Candidates(torch.tensor([[[1, 3], [0, 0]]]), torch.zeros(1, 2, dtype=torch.long), torch.tensor([[True, True]]))
-    candidates = propose(probabilities(list("OBII")), torch.ones(1, 4, dtype=torch.bool), 10, gold)
+    candidates = propose(probabilities(list("OBII")), torch.ones(1, 4, dtype=torch.bool), 10, [gold])
     assert spans(candidates) == [(0, 0, 0), (1, 3, 0)]
 
 

@@ -18,11 +18,12 @@ from conflict_nlp.schema import Schema
 
 @dataclass(frozen=True)
 class Example:
-    """One window with its gold, and the states [T, H] of frozen layers where there are some."""
+    """One window with its gold, if it is annotated; the states [T, H] of frozen layers, and the words [W, H] of a teacher, where there are some."""
 
     window: Window
-    labels: WindowLabels
+    labels: WindowLabels | None
     states: Tensor | None = None
+    taught: Tensor | None = None
 
 
 def examples(documents: Sequence[Document], windower: Windower, schema: Schema) -> list[Example]:
@@ -30,28 +31,52 @@ def examples(documents: Sequence[Document], windower: Windower, schema: Schema) 
     return [Example(window, window_labels(window, document, schema)) for document in documents for window in windower.windows(document.text)]
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Examples of one kind, by their places, and how many of them an epoch takes; if not all, then others in the next."""
+
+    places: range
+    number: int
+
+    def of_epoch(self, seed: int, epoch: int, rng: random.Random) -> list[int]:
+        """The places of an epoch, in no order."""
+        if self.number == len(self.places):
+            return rng.sample(self.places, self.number)
+        order = random.Random(seed).sample(self.places, len(self.places))
+        return [order[i % len(order)] for i in range(epoch * self.number, (epoch + 1) * self.number)]
+
+
 class LengthBatches(Sampler[list[int]]):
-    """Batches of windows of similar length, in an order that the seed and the epoch decide."""
+    """Batches of windows of similar length, in an order that the seed and the epoch decide.
 
-    POOL = 50  # batches that are sorted by length together
+    Args:
+        lengths: of all windows, in tokens.
+        batch_size: windows in a batch.
+        seed: of the order.
+        pools: examples that share no batch; without, all of them are one pool.
+    """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    SORTED = 50  # batches that are sorted by length together
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, pools: Sequence[Pool] = ()) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
+        self.pools = pools or [Pool(range(len(lengths)), len(lengths))]
         self.epoch = 0
 
     def __len__(self) -> int:
-        return -(-len(self.lengths) // self.batch_size)
+        return sum(-(-pool.number // self.batch_size) for pool in self.pools)
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = random.Random(self.seed * 1_000_003 + self.epoch)
-        order = rng.sample(range(len(self.lengths)), len(self.lengths))
-        pool = self.POOL * self.batch_size
+        size = self.SORTED * self.batch_size
         batches = []
-        for start in range(0, len(order), pool):
-            part = sorted(order[start : start + pool], key=lambda i: self.lengths[i])
-            batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
+        for pool in self.pools:
+            order = pool.of_epoch(self.seed, self.epoch, rng)
+            for start in range(0, len(order), size):
+                part = sorted(order[start : start + size], key=lambda i: self.lengths[i])
+                batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]
         rng.shuffle(batches)
         return iter(batches)
 
@@ -60,8 +85,12 @@ def loader(data: Sequence[Example], batches: LengthBatches, pad_token_id: int) -
     """Batches as keyword arguments of the model's ``forward``."""
 
     def collator(batch: list[Example]) -> dict[str, object]:
-        inputs: dict[str, object] = {**collate([e.window for e in batch], pad_token_id), "gold": collate_gold([e.labels for e in batch])}
-        states = [e.states for e in batch if e.states is not None]
-        return {**inputs, "states": pad_sequence(states, batch_first=True)} if states else inputs
+        inputs: dict[str, object] = {**collate([e.window for e in batch], pad_token_id)}
+        if gold := [e.labels for e in batch if e.labels is not None]:
+            inputs["gold"] = collate_gold(gold)
+        for name in ("states", "taught"):
+            if rows := [row for e in batch if (row := getattr(e, name)) is not None]:
+                inputs[name] = pad_sequence(rows, batch_first=True)
+        return inputs
 
     return DataLoader(data, batch_sampler=batches, collate_fn=collator)  # type: ignore[arg-type]

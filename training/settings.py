@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -15,6 +15,9 @@ from conflict_nlp.modeling import ConflictConfig
 from conflict_nlp.schema import CONFLICT, Schema, SchemaError
 
 OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
+
+
+Section = TypeVar("Section", "TrainingSettings", "DistillationSettings")
 
 
 class SettingsError(ValueError):
@@ -38,9 +41,17 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class DistillationSettings:
+    """How to learn from a teacher: texts without annotation that an epoch takes, and what the teacher counts beside the gold."""
+
+    texts: int = 5000
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class Settings:
-    """One YAML of ``configs/``: the encoder's Hub id, fields of ``ConflictConfig``, the training, a schema if it is not the library's, and an adapter
-    if the encoder is to stay as it is.
+    """One YAML of ``configs/``: the encoder's Hub id, fields of ``ConflictConfig``, the training, a schema if it is not the library's, an adapter
+    if the encoder is to stay as it is, and the distillation for ``training/distill.py``.
     """
 
     encoder: str
@@ -48,6 +59,7 @@ class Settings:
     training: TrainingSettings = TrainingSettings()
     schema: Schema = CONFLICT
     adapter: Adapter | None = None
+    distillation: DistillationSettings | None = None
 
 
 def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Settings:
@@ -68,17 +80,23 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
     if not isinstance(data, dict) or not isinstance(data.get("encoder"), str):
         raise SettingsError(f"{path}: encoder is missing: a Hub id or a folder")
     _known(path, "", data, {f.name for f in fields(Settings)})
-    model, training = ({**_mapping(path, name, data.get(name))} for name in ("model", "training"))
+    model = {**_mapping(path, "model", data.get("model"))}
     _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - OWN)
-    training |= changes or {}
-    types = {f.name: type(f.default) for f in fields(TrainingSettings)}
-    _known(path, "training.", training, set(types))
-    values = {name: _typed(path, name, value, types[name]) for name, value in training.items()}
+    training = _section(path, "training", {**_mapping(path, "training", data.get("training")), **(changes or {})}, TrainingSettings)
+    distillation = None
+    if "distillation" in data:
+        distillation = _section(path, "distillation", _mapping(path, "distillation", data["distillation"]), DistillationSettings)
     try:
         schema = CONFLICT if data.get("schema") is None else Schema.from_dict(data["schema"])
     except SchemaError as error:
         raise SchemaError(f"{path}: {error}") from error
-    return Settings(data["encoder"], model, TrainingSettings(**values), schema, _adapter(path, data.get("adapter")))
+    return Settings(data["encoder"], model, training, schema, _adapter(path, data.get("adapter")), distillation)
+
+
+def _section(path: Path, name: str, data: Mapping[str, Any], kind: type[Section]) -> Section:
+    types = {f.name: type(f.default) for f in fields(kind)}
+    _known(path, f"{name}.", data, set(types))
+    return kind(**{key: _typed(path, f"{name}.{key}", value, types[key]) for key, value in data.items()})
 
 
 def _adapter(path: Path, value: Any) -> Adapter | None:
@@ -108,5 +126,5 @@ def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
     except (TypeError, ValueError):
         typed = None
     if typed is None or (kind is int and (typed != value or typed < 1)):
-        raise SettingsError(f"{path}: training.{name} is {value!r}, not {'a whole number from 1' if kind is int else kind.__name__}")
+        raise SettingsError(f"{path}: {name} is {value!r}, not {'a whole number from 1' if kind is int else kind.__name__}")
     return typed

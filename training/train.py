@@ -16,6 +16,7 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -27,10 +28,13 @@ import typer
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from averaging import Averages
-from examples import LengthBatches, examples, loader
+from distillation import Taught
+from examples import LengthBatches, Pool, examples, loader
 from frozen import FrozenLayers
+from lessons import Lessons
 from settings import Settings, SettingsError, read_settings
 from thresholds import save, scores_under, tune
+from torch import nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
 
@@ -128,31 +132,45 @@ class Run:
         self.progress = Progress(mark)
         output.mkdir(parents=True, exist_ok=True)
 
-    def fit(self, training: Sequence[Document], held_out: Sequence[Document]) -> None:
-        """All epochs, then the thresholds."""
+    def fit(self, training: Sequence[Document], held_out: Sequence[Document], lessons: Lessons | None = None) -> None:
+        """All epochs, then the thresholds.
+
+        Args:
+            training: annotated documents.
+            held_out: annotated documents that choose the epoch and the thresholds.
+            lessons: a teacher, and more texts to learn from it.
+        """
         settings, accelerator = self.settings.training, self.accelerator
         data = examples(training, self.windower, self.settings.schema)
+        pools: list[Pool] = []
+        network: nn.Module = self.model
+        if lessons is not None:
+            annotated = len(data)
+            with accelerator.autocast():
+                data = lessons.examples(data, [document.text for document in training], self.windower, quiet=not accelerator.is_main_process)
+            pools = lessons.pools(annotated, len(data))
+            network = Taught(self.model, lessons.teacher, lessons.settings.weight)
         frozen = self._frozen()
         if frozen is not None:
             with accelerator.autocast():
                 states = frozen.states([e.window for e in data], self.tokenizer.pad_token_id, quiet=not accelerator.is_main_process)
             data = [replace(e, states=s) for e, s in zip(data, states, strict=True)]
-        batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed)
+        batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed, pools)
         optimizer = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
         steps = settings.epochs * len(batches)
         schedule = get_cosine_schedule_with_warmup(optimizer, int(settings.warmup * steps), steps)
-        model, optimizer, batches_loader, schedule = accelerator.prepare(self.model, optimizer, loader(data, batches, self.tokenizer.pad_token_id), schedule)
-        ema = Averages(accelerator.unwrap_model(model), settings.ema)
+        model, optimizer, batches_loader, schedule = accelerator.prepare(network, optimizer, loader(data, batches, self.tokenizer.pad_token_id), schedule)
+        ema = Averages(self.model, settings.ema)
         accelerator.register_for_checkpointing(self.progress, ema)
         accelerator.register_save_state_pre_hook(only_trained)
         self._resume()
         tokens = sum(len(e.window.input_ids) for e in data)
-        accelerator.print(f"{len(training)} documents, {len(data)} windows, {tokens} tokens; {settings.epochs} epochs from {self.progress.epoch}")
+        accelerator.print(f"{len(training)} documents; {len(data)} windows in all, {tokens} tokens; {settings.epochs} epochs from {self.progress.epoch}")
         for epoch in range(self.progress.epoch, settings.epochs):
             batches.epoch = epoch
             started = time.perf_counter()
             with nullcontext() if frozen is None else frozen.left_out():
-                losses = self._epoch(model, ema, optimizer, schedule, batches_loader, f"epoch {epoch + 1}/{settings.epochs}")
+                tokens, losses = self._epoch(model, ema, optimizer, schedule, batches_loader, f"epoch {epoch + 1}/{settings.epochs}")
             seconds = time.perf_counter() - started
             self.progress.epoch = epoch + 1
             if accelerator.is_main_process:
@@ -173,9 +191,10 @@ class Run:
             lighten(encoder)
         return FrozenLayers(encoder, adapter.layers) if hasattr(encoder, "embeddings") and adapter.layers < encoder.config.num_hidden_layers else None
 
-    def _epoch(self, model: Any, ema: Averages, optimizer: Any, schedule: Any, data: Any, name: str) -> dict[str, float]:
+    def _epoch(self, model: Any, ema: Averages, optimizer: Any, schedule: Any, data: Any, name: str) -> tuple[int, dict[str, float]]:
+        """All batches once: how many tokens they have, and the mean of each loss where there was one."""
         model.train()
-        sums: dict[str, float] = {}
+        tokens, sums, counts = 0, Counter[str](), Counter[str]()
         for batch in tqdm(data, desc=name, disable=not self.accelerator.is_main_process, mininterval=5):
             output = model(**batch)
             self.accelerator.backward(output.loss)
@@ -185,8 +204,10 @@ class Run:
             optimizer.zero_grad()
             ema.update()
             for head, loss in output.losses.items():
-                sums[head] = sums.get(head, 0.0) + loss.item()
-        return {f"loss_{head}": round(value / len(data), 4) for head, value in sums.items()}
+                sums[head] += loss.item()
+                counts[head] += 1
+            tokens += int(batch["attention_mask"].sum()) * self.accelerator.num_processes
+        return tokens, {f"loss_{head}": round(sums[head] / counts[head], 4) for head in sorted(sums)}
 
     def _evaluate(self, held_out: Sequence[Document], row: dict[str, Any]) -> None:
         extractor = Extractor(self.model.eval(), self.tokenizer)

@@ -1,0 +1,65 @@
+"""Train a model on annotated documents and on what another model, its teacher, says of them and of texts without annotation.
+
+accelerate launch training/distill.py configs/distilled.yaml --teacher MODEL [--teacher-encoder FOLDER_OR_HUB_ID] --texts TEXTS.jsonl
+    --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID] [--init MODEL]
+
+TEXTS.jsonl has a ``text`` a line. An epoch takes all annotated documents and as many texts as the configuration's ``distillation`` says, others each
+time. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from lessons import Lessons
+from settings import DistillationSettings, SettingsError, read_settings
+from teacher import Teacher
+from train import Run, fingerprint
+
+from conflict_nlp.encoding import Windower
+from conflict_nlp.formats import FormatError
+from conflict_nlp.formats.jsonl import read_all
+from conflict_nlp.loading import load_pretrained, locate
+from conflict_nlp.schema import SchemaError
+
+
+def main(
+    config: Annotated[Path, typer.Argument(help="a YAML of configs/")],
+    teacher: Annotated[str, typer.Option(help="the trained model to learn from: its name in the package, a folder, or a Hub id")],
+    texts: Annotated[Path, typer.Option(help="texts without annotation, JSON Lines")],
+    train: Annotated[list[Path], typer.Option(help="annotated documents, JSON Lines; may be given more than once")],
+    dev: Annotated[Path, typer.Option(help="held-out documents that choose the epoch and the thresholds")],
+    output: Annotated[Path, typer.Option(help="folder for the model")],
+    teacher_encoder: Annotated[str | None, typer.Option(help="folder or Hub id of the teacher's encoder, if it is an adapter")] = None,
+    encoder: Annotated[str | None, typer.Option(help="folder or Hub id, instead of the configuration's")] = None,
+    init: Annotated[Path | None, typer.Option(help="a trained model's folder to go on from, instead of the bare encoder")] = None,
+) -> None:
+    """Train as training/train.py does, with a teacher beside the gold."""
+    try:
+        settings = read_settings(config)
+        documents, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
+        bare = [document.text for document in read_all([texts], settings.schema)]
+        master, tokenizer = load_pretrained(teacher, teacher_encoder)
+        if master.label_schema != settings.schema:
+            raise SettingsError(f"{teacher} was trained with the schema {master.label_schema.name}, and {settings.schema.name} is another")
+        mark = fingerprint(settings, [*train, dev, texts, locate(teacher)[0] / "model.safetensors"])
+        run = Run(settings, encoder, output, mark, init)
+        master.to(run.accelerator.device)  # type: ignore[arg-type]  # the stub of transformers takes no device
+        if run.accelerator.mixed_precision == "bf16":
+            master.encoder.to(torch.bfloat16)
+        windower = Windower(tokenizer, master.config.window, master.config.overlap)
+        how = settings.distillation or DistillationSettings()
+        lessons = Lessons(Teacher(master), windower, tokenizer.pad_token_id or 0, bare, how, output / "teacher.safetensors")
+        run.fit(documents, held_out, lessons)
+        lessons.file.unlink(missing_ok=True)
+    except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
+        print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    typer.run(main)
