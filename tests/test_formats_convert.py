@@ -114,6 +114,14 @@ def test_an_own_schema_and_its_labelling_configuration(tmp_path: Path) -> None:
     assert "no label 'PROTEST'" in run(tmp_path / "x.jsonl", tmp_path / "x.json").stderr
 
 
+def test_a_configuration_without_a_schema_means_the_librarys(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text("encoder: some/encoder\ntraining: {epochs: 3}\n")
+    assert read_schema(tmp_path / "small.yaml") == CONFLICT
+    (tmp_path / "other.yaml").write_text("labels: []\n")
+    with pytest.raises(FormatError, match="not a schema"):
+        read_schema(tmp_path / "other.yaml")
+
+
 @pytest.mark.parametrize("content", ["[1]", "a: [", "name: x", "name: x\nlabels: []", "name: x\nversion: 99\nlabels: [{name: A}]", "\x00"])
 def test_schemas_that_are_none(content: str, tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(content)

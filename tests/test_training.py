@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import matplotlib.image
 import pytest
 import torch
 from conftest import REPORT
@@ -81,6 +82,13 @@ def test_a_run_leaves_a_model_its_scores_and_a_log(trained, data):
 
     found = [dataclasses.replace(nlp(d.text), id=d.id) for d in gold]
     assert score(gold, found)["span_overlap_f1"] == pytest.approx(scores["span_overlap_f1"], abs=0.01)
+
+
+def test_the_log_is_drawn(trained):
+    image = matplotlib.image.imread(trained / "log.png")
+    assert image.shape[0] > 300
+    colours = {tuple(pixel) for pixel in image[::2, ::2, :3].reshape(-1, 3).round(2)}
+    assert len(colours) > 20  # lines and words, not a blank sheet
 
 
 def test_weights_are_half_precision_safetensors(trained):

@@ -4,8 +4,8 @@ accelerate launch training/train.py configs/small.yaml --train A.jsonl [--train 
     [--init MODEL]
 
 With an ``adapter`` in the configuration the encoder stays as it is, and DIR gets the adapter and the heads alone; FOLDER_OR_HUB_ID is then
-needed to load it. DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json`` and
-``log.csv``. Started again with the same DIR, a run that was stopped goes on from its last epoch.
+needed to load it. DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json``,
+``log.csv`` and its picture ``log.png``. Started again with the same DIR, a run that was stopped goes on from its last epoch.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import typer
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from averaging import Averages
+from curves import draw
 from distillation import Taught
 from examples import LengthBatches, Pool, examples, loader
 from frozen import FrozenLayers
@@ -226,6 +227,7 @@ class Run:
         readings = list(extractor.read(d.text for d in held_out))
         thresholds = tune(extractor, held_out, readings)
         save(self.output, thresholds)
+        draw(self.output / "log.csv", self.output / "log.png")
         result = {k: round(v, 2) for k, v in scores_under(thresholds, extractor, held_out, readings).items()}
         (self.output / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(json.dumps({k: v for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}, indent=1))

@@ -22,6 +22,8 @@ def read_schema(path: PathLike | None) -> Schema:
         data = _parse(decode(content), str(path))
         if not isinstance(data, dict):
             raise ValueError("it is no object with a name and labels")
+        if "encoder" in data and data.get("schema") is None:  # a training's configuration that names no schema means the library's
+            return CONFLICT
         return Schema.from_dict(data.get("schema", data))
     except (ValueError, SchemaError) as error:
         raise FormatError(f"{path}: {' '.join(str(error).split())}") from error

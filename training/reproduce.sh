@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# From corpora and encoders to a model of the repository, with the seconds that each step took.
+# usage: training/reproduce.sh small|base|muc4 CORPORA ENCODERS RUNS
+#   CORPORA    has gold/{train,dev}.jsonl, unlabelled/passages.jsonl and muc4/{train,dev}.jsonl
+#   ENCODERS   has minilm/ and mpnet/, the encoders that the configurations name
+#   RUNS       gets a folder a run, and times.tsv; a run that was stopped goes on
+set -euo pipefail
+
+[ $# -eq 4 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,6p >&2; exit 2; }
+mkdir -p "$4"
+model=$1 corpora=$(realpath "$2") encoders=$(realpath "$3") runs=$(realpath "$4")
+cd "$(dirname "$(realpath "$0")")/.."
+
+step() { # NAME COMMAND…
+  local name=$1 started=$SECONDS
+  shift
+  "$@"
+  printf '%s\t%s\n' "$name" "$((SECONDS - started))" | tee -a "$runs/times.tsv"
+}
+
+gold=(--train "$corpora/gold/train.jsonl" --train training/corpus/train.jsonl --dev "$corpora/gold/dev.jsonl")
+
+base() {
+  step base accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base" --encoder "$encoders/mpnet"
+}
+
+small() {
+  step small-first accelerate launch training/train.py configs/small.yaml "${gold[@]}" --output "$runs/first" --encoder "$encoders/minilm"
+  step small-continued accelerate launch training/train.py configs/small_continued.yaml "${gold[@]}" --output "$runs/continued" --init "$runs/first"
+  step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${gold[@]}" --output "$runs/small" --init "$runs/continued" \
+    --teacher "$runs/base" --teacher-encoder "$encoders/mpnet" --texts "$corpora/unlabelled/passages.jsonl"
+}
+
+muc4() {
+  local part
+  for part in train dev; do
+    step "muc4-$part" conflict-nlp convert "$corpora/muc4/$part.jsonl" "$runs/muc4-$part.jsonl" --from muc4 --schema configs/muc4.yaml
+  done
+  step muc4 accelerate launch training/train.py configs/muc4.yaml --train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" \
+    --output "$runs/muc4" --encoder "$encoders/mpnet"
+  step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$encoders/mpnet"
+}
+
+case ${model,,} in
+  base) base ;;
+  small) base && small ;;
+  muc4) muc4 ;;
+  *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
+esac
