@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from conflict_nlp import load
 from conflict_nlp.document import Document
+from conflict_nlp.evaluation.ceaf import ROLES, ceaf_ree
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats.jsonl import write_documents
@@ -226,6 +227,23 @@ def test_card_that_differs_is_found(folder: Path, tmp_path: Path, results: dict[
     results_file.write_text(json.dumps(changed), encoding="utf-8")
     stored, rendered = stored_and_rendered(copy, "small")
     assert stored != rendered
+
+
+def test_card_shows_role_fillers_where_they_were_scored(folder: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    extracts = {role: [["a man", "he"]] if role == "Victim" else [] for role in ROLES}
+    scores = ceaf_ree({"10001": extracts}, {"10001": {**extracts, "Weapon": [["bombs"]]}}).scores()
+    file = copy / "results" / "small_ceaf.json"
+    file.write_text(json.dumps(scores), encoding="utf-8")
+    assert run(model_card, "small", f"--folder={copy}").exit_code == 0
+    card = (copy / "small.md").read_text(encoding="utf-8")
+    assert "| Victim | 100.0 | 100.0 | 100.0 |" in card
+    assert "| Weapon | 0.0 | 0.0 | 0.0 |" in card
+    assert "| all | 50.00 | 100.00 | 66.67 |" in card
+    file.write_text("{}", encoding="utf-8")
+    result = run(model_card, "small", f"--folder={copy}")
+    assert result.exit_code == 2
+    assert "conflict-nlp ceaf --json" in result.output
 
 
 def test_slices_far_below_the_whole_are_named(results: dict[str, Any]) -> None:

@@ -4,7 +4,8 @@ python training/model_card.py small
 
 ``model_cards/results/small.json`` (of ``training/evaluate_model.py``) and ``model_cards/small.yaml`` (written by hand) -> ``model_cards/small.md``, through
 ``training/model_card_template.md``; for a cross-validation, ``model_cards/results/re3d_cv.json`` (of ``training/cross_validate.py``). Where
-``model_cards/results/baseline.json`` (of ``training/baseline.py``) has the same gold files, the card shows both. Every figure of a card comes from the
+``model_cards/results/baseline.json`` (of ``training/baseline.py``) has the same gold files, the card shows both, and what
+``conflict-nlp ceaf --json model_cards/results/muc4_ceaf.json`` wrote of a model of role fillers. Every figure of a card comes from the
 results; a test renders it anew and compares.
 """
 
@@ -19,6 +20,7 @@ import typer
 from card_description import CardError, Description, read_description
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from conflict_nlp.evaluation.ceaf import ROLES
 from conflict_nlp.formats.files import FormatError, decode, read_bytes, replacing
 from conflict_nlp.formats.jsonl import load
 
@@ -28,6 +30,7 @@ UNFINISHED = "TODO"
 WEAK = 15.0  # points below the whole from which a slice is named
 BESIDE = ("span_exact_f1", "span_exact_macro_f1", "span_overlap_f1", "span_overlap_macro_f1")
 FOLDS = ("span_exact_f1", "span_exact_macro_f1", "span_overlap_f1", "link_exact_f1", "link_overlap_f1")
+PARTS = ("precision", "recall", "f1")
 METRICS = {"f1": "f1", "accuracy": "accuracy", "error": "mae"}
 
 
@@ -74,9 +77,9 @@ def card_of(folder: Path, name: str) -> ModelCard:
     Raises:
         CardError: the description or the results are missing or wrong.
     """
-    baseline = folder / "results" / "baseline.json"
+    baseline, ceaf = folder / "results" / "baseline.json", folder / "results" / f"{name}_ceaf.json"
     results, description = read_results(results_file(folder, name)), read_description(folder / f"{name}.yaml")
-    return render(results, description, read_results(baseline) if baseline.is_file() else None)
+    return render(results, description, read_results(baseline) if baseline.is_file() else None, read_ceaf(ceaf) if ceaf.is_file() else None)
 
 
 def results_file(folder: Path, name: str) -> Path:
@@ -102,7 +105,24 @@ def read_results(path: Path) -> dict[str, Any]:
     return data
 
 
-def render(results: Mapping[str, Any], description: Description, baseline: Mapping[str, Any] | None = None) -> ModelCard:
+def read_ceaf(path: Path) -> dict[str, float]:
+    """The scores that ``conflict-nlp ceaf --json`` stored.
+
+    Raises:
+        CardError: the file is no such file.
+    """
+    try:
+        data = load(decode(read_bytes(path)))
+    except ValueError as error:
+        raise CardError(f"{path}: {error}") from error
+    if not isinstance(data, dict) or not all(f"ceaf_ree_{part}{role}" in data for role in ("", *(f"_{r}" for r in ROLES)) for part in PARTS):
+        raise CardError(f"{path} holds no scores of CEAF-REE: make it with conflict-nlp ceaf --json")
+    return data
+
+
+def render(
+    results: Mapping[str, Any], description: Description, baseline: Mapping[str, Any] | None = None, ceaf: Mapping[str, float] | None = None
+) -> ModelCard:
     """The card: metadata with a model index, and the template filled in.
 
     Raises:
@@ -137,6 +157,9 @@ def render(results: Mapping[str, Any], description: Description, baseline: Mappi
         baseline=baseline,
         beside=pairs(results, baseline) if baseline else [],
         beside_keys=BESIDE,
+        ceaf=ceaf,
+        ceaf_roles=ROLES,
+        ceaf_parts=PARTS,
         fold_keys=[key for key in FOLDS if "folds" in results and key in results["folds"]["mean"]],
     )
     return card
