@@ -4,11 +4,12 @@ accelerate launch training/distill.py configs/distilled.yaml --teacher MODEL [--
     --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID] [--init MODEL]
 
 TEXTS.jsonl has a ``text`` a line. An epoch takes all annotated documents and as many texts as the configuration's ``distillation`` says, others each
-time. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
+time; of more texts than all epochs take, a sample is used. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
 """
 
 from __future__ import annotations
 
+import random
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -42,7 +43,9 @@ def main(
     try:
         settings = read_settings(config)
         documents, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
+        how = settings.distillation or DistillationSettings()
         bare = [document.text for document in read_all([texts], settings.schema)]
+        bare = random.Random(settings.training.seed).sample(bare, min(len(bare), how.texts * settings.training.epochs))
         master, tokenizer = load_pretrained(teacher, teacher_encoder)
         if master.label_schema != settings.schema:
             raise SettingsError(f"{teacher} was trained with the schema {master.label_schema.name}, and {settings.schema.name} is another")
@@ -52,7 +55,6 @@ def main(
         if run.accelerator.mixed_precision == "bf16":
             master.encoder.to(torch.bfloat16)
         windower = Windower(tokenizer, master.config.window, master.config.overlap)
-        how = settings.distillation or DistillationSettings()
         lessons = Lessons(Teacher(master), windower, tokenizer.pad_token_id or 0, bare, how, output / "teacher.safetensors")
         run.fit(documents, held_out, lessons)
         lessons.file.unlink(missing_ok=True)
