@@ -1,5 +1,6 @@
 """The embedded model, end to end."""
 
+import json
 import resource
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import conflict_nlp
+from conflict_nlp.loading import WEIGHTS, locate
 
 LONG = """
 from importlib import resources
@@ -63,3 +65,24 @@ def test_a_million_characters_take_less_than_one_and_a_half_gigabytes():
     subprocess.run([sys.executable, "-c", LONG], check=True)
     unit = 1 if sys.platform == "darwin" else 1024
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit < 1.5e9
+
+
+ADAPTERS = sorted(folder.name for folder in WEIGHTS.iterdir() if json.loads((folder / "config.json").read_text()).get("adapter"))
+
+
+def test_there_is_a_larger_model():
+    assert "base" in ADAPTERS
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_adapters_are_small_and_name_their_encoder(name):
+    folder, config = locate(name)
+    assert (folder / "model.safetensors").stat().st_size <= 15e6
+    assert config["encoder_name"] == "sentence-transformers/all-mpnet-base-v2"
+    assert all(0 < threshold < 1 for threshold in config["thresholds"]["spans"].values())
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_an_adapter_over_another_encoder_is_refused(name, encoder_folder):
+    with pytest.raises(conflict_nlp.ModelError, match="is not the encoder that"):
+        conflict_nlp.load(name, encoder=encoder_folder)
