@@ -1,10 +1,14 @@
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
 from conftest import REPORT
 from frozen import FrozenLayers
+from pyarrow import parquet
 from safetensors.torch import load_file, save_file
 from test_training import data, run  # noqa: F401  # data is a fixture
 from transformers import AutoModel
@@ -17,6 +21,7 @@ from conflict_nlp.encoding import Windower
 from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 
+MAIN = "from conflict_nlp.cli import main; main()"
 ADAPTER = {"rank": 4, "alpha": 8, "dropout": 0.1, "layers": 1}
 
 
@@ -237,3 +242,17 @@ def test_the_command_line_takes_an_encoder(trained, encoder_folder, tmp_path):
     result = CliRunner().invoke(app, ["extract", str(tmp_path / "report.txt"), "--model", str(trained), "--encoder", str(encoder_folder), "--format", "json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.output)["text"] == REPORT
+
+
+def test_a_batch_job_takes_an_encoder(trained, encoder_folder, tmp_path):
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "one.txt").write_text(REPORT)
+    command = [sys.executable, "-c", MAIN, "batch", tmp_path / "reports", "--output", tmp_path / "out", "--model", trained, "--device", "cpu"]
+    offline = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    alone = subprocess.run([*command, "--workers", "1"], capture_output=True, text=True, check=False, env=offline)
+    assert alone.returncode == 2  # the Hub does not have it
+    assert alone.stderr.count("\n") == 1
+    result = subprocess.run([*command, "--workers", "1", "--encoder", encoder_folder], capture_output=True, text=True, check=False, env=offline)
+    assert result.returncode == 0, result.stderr
+    rows = parquet.read_table(sorted((tmp_path / "out").glob("*.parquet"))[0]).to_pylist()
+    assert [row["text"] for row in rows] == [REPORT]

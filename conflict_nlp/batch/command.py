@@ -40,6 +40,7 @@ def batch(
     text: Annotated[str, typer.Option(help="The column with the texts.")] = "text",
     id: Annotated[str | None, typer.Option(help="The column with the ids. [default: id where there is one, else the file and row]")] = None,
     model: Annotated[str | None, typer.Option(help="A model's folder or Hub id, instead of the embedded model.")] = None,
+    encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     engine: Annotated[EngineName, typer.Option(help="local: this machine; ray: a Ray cluster.")] = EngineName.local,
     workers: Annotated[int | None, typer.Option(help="Processes. [default: one a GPU; on a CPU two that share its cores]")] = None,
@@ -66,7 +67,7 @@ def batch(
     from conflict_nlp.batch.job import run
     from conflict_nlp.batch.progress import Progress
 
-    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=not full_precision)
+    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=not full_precision, encoder=encoder)
     job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
     progress = Progress(json_progress)
     make, job = _engine(job, labeller, engine, (workers, threads), ray_address)

@@ -38,6 +38,7 @@ class Labeller:
         max_chars: a longer text is an error.
         half: whether a GPU computes in half precision (bfloat16, or float16 where it lacks that).
         views: whether the views of :mod:`conflict_nlp.batch.tables` are added too.
+        encoder: see :func:`conflict_nlp.load`.
     """
 
     model: str | None = None
@@ -48,6 +49,7 @@ class Labeller:
     max_chars: int = MAX_CHARS
     half: bool = True
     views: bool = False
+    encoder: str | None = None
 
     def __call__(self, batch: Any) -> Any:
         """Label a batch.
@@ -95,7 +97,7 @@ class Labeller:
     @property
     def extractor(self) -> Extractor:
         """The model of this process; loaded on first use."""
-        key = repr((self.model, self.device, self.thresholds, self.half))
+        key = repr((self.model, self.encoder, self.device, self.thresholds, self.half))
         extractor = _extractors.get(key)
         return extractor if extractor is not None else self._loaded(key)
 
@@ -106,7 +108,7 @@ class Labeller:
 
                 from conflict_nlp.extractor import load
 
-                extractor = load(self.model, device=self.device, thresholds=self.thresholds)
+                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds)
                 if self.half and extractor.device.type == "cuda":
                     extractor.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
                 list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
