@@ -1,10 +1,11 @@
-"""Measure what users wait for: start-up, the memory of a long text, and batch jobs.
+"""Measure what users wait for: start-up, the memory of a long text, speed, and batch jobs.
 
 python training/benchmark.py start     seconds to import the package and to label the example, from process start
 python training/benchmark.py memory    peak memory and seconds for one text of a million characters
+python training/benchmark.py speed     words a second, beside a transformers pipeline and spaCy
 python training/benchmark.py batch     documents a second of batch jobs; time a document and peak memory over the size of the input
 
-Each measurement runs in processes of its own. ``--json FILE`` stores the figures with the machine and the versions.
+Each measurement but the speed runs in processes of its own. ``--json FILE`` stores the figures with the machine and the versions.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from typing import Annotated, Any
 
 import typer
 from benchmark_batch import batch
+from benchmark_speed import speed
 from machine import report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(batch)
+app.command()(speed)
 
 Json = Annotated[Path | None, typer.Option("--json", help="Store the figures here.")]
 

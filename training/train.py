@@ -49,6 +49,7 @@ from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import read_all
 from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
+from conflict_nlp.precision import half_of
 from conflict_nlp.schema import SchemaError
 
 
@@ -307,10 +308,7 @@ def precision(setting: str) -> str:
     """``bf16`` where the device computes in it, for ``auto``."""
     if setting != "auto":
         return setting
-    if torch.cuda.is_available():
-        return "bf16" if torch.cuda.is_bf16_supported() else "no"
-    capabilities = torch.cpu.get_capabilities()
-    return "bf16" if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else "no"
+    return "bf16" if half_of(torch.device("cuda" if torch.cuda.is_available() else "cpu")) == torch.bfloat16 else "no"
 
 
 def fingerprint(settings: Settings, files: Sequence[Path]) -> str:

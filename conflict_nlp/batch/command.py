@@ -47,7 +47,7 @@ def batch(
     threads: Annotated[int | None, typer.Option(help="Threads a CPU worker. [default: the cores, shared among the workers]")] = None,
     ray_address: Annotated[str | None, typer.Option(help="The Ray cluster. [default: RAY_ADDRESS, else one of this machine]")] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the model reads at once. [default: by the device]")] = None,
-    full_precision: Annotated[bool, typer.Option("--full-precision", help="Single precision on a GPU too.")] = False,
+    half: Annotated[bool | None, typer.Option("--half/--full-precision", help="Half or single precision. [default: half on a GPU, single on a CPU]")] = None,
     max_chars: Annotated[int, typer.Option(min=1, help="A longer text is an error.")] = MAX_CHARS,
     part_rows: Annotated[int, typer.Option(min=1, help="Rows of the input a part; it ends earlier at a million characters.")] = CHUNK_ROWS,
     flat: Annotated[FlatFormat | None, typer.Option(help="Also write tables of attacks and claims, to _flat/.")] = None,
@@ -67,7 +67,7 @@ def batch(
     from conflict_nlp.batch.job import run
     from conflict_nlp.batch.progress import Progress
 
-    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=not full_precision, encoder=encoder)
+    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=half, encoder=encoder)
     job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
     progress = Progress(json_progress)
     make, job = _engine(job, labeller, engine, (workers, threads), ray_address)

@@ -36,7 +36,7 @@ class Labeller:
         thresholds: see :func:`conflict_nlp.load`.
         batch_tokens: tokens, padding included, that the model reads at once; by default 4,096 on a CPU and 32,768 on a GPU.
         max_chars: a longer text is an error.
-        half: whether a GPU computes in half precision (bfloat16, or float16 where it lacks that).
+        half: whether to compute in half precision, see :func:`conflict_nlp.load`; if not said, a GPU does and a CPU does not.
         views: whether the views of :mod:`conflict_nlp.batch.tables` are added too.
         encoder: see :func:`conflict_nlp.load`.
     """
@@ -47,7 +47,7 @@ class Labeller:
     thresholds: Mapping[str, Any] | None = None
     batch_tokens: int | None = None
     max_chars: int = MAX_CHARS
-    half: bool = True
+    half: bool | None = None
     views: bool = False
     encoder: str | None = None
 
@@ -104,13 +104,11 @@ class Labeller:
     def _loaded(self, key: str) -> Extractor:
         with _loading:
             if key not in _extractors:
-                import torch
-
                 from conflict_nlp.extractor import load
+                from conflict_nlp.loading import resolve_device
 
-                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds)
-                if self.half and extractor.device.type == "cuda":
-                    extractor.half = torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+                half = resolve_device(self.device).type == "cuda" if self.half is None else self.half
+                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half)
                 list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
                 _extractors[key] = extractor
             return _extractors[key]
