@@ -15,6 +15,7 @@ from conftest import REPORT
 from examples import LengthBatches
 from safetensors.torch import load_file
 from settings import SettingsError, read_settings
+from train import Run
 
 from conflict_nlp import load
 
@@ -112,6 +113,30 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trained, data, enc
     result = run(data, encoder_folder, output)
     assert result.returncode == 0, result.stderr
     assert (output / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
+
+
+OTHER = """schema:
+  name: other
+  labels:
+    - {name: ATTACK, arguments: [ATTACKER], attributes: [{name: status, kind: choice, values: [actual, other]}, {name: incident, kind: cluster}]}
+    - {name: ATTACKER}
+"""
+
+
+def test_a_model_of_another_schema_starts_from_a_trained_encoder(trained, data, encoder_folder, tmp_path):
+    (tmp_path / "other.yaml").write_text(CONFIG + OTHER)
+    own = Run(read_settings(tmp_path / "other.yaml"), str(encoder_folder), tmp_path / "out", "")
+    theirs = load(trained, device="cpu").model.encoder.state_dict()
+    bare = {name: tensor.clone() for name, tensor in own.model.encoder.state_dict().items()}
+    own.start_from(trained)
+    assert all(torch.equal(tensor, theirs[name]) for name, tensor in own.model.encoder.state_dict().items())
+    assert any(not torch.equal(bare[name], theirs[name]) for name in bare)
+    result = run(data, encoder_folder, tmp_path / "run", "--init", trained, "--init-encoder", trained)
+    assert result.returncode == 2
+    assert "give one of them" in result.stderr
+    (tmp_path / "adapted.yaml").write_text(CONFIG + "adapter: {rank: 2, layers: 1}\n")
+    with pytest.raises(SettingsError, match="has the adapter None"):
+        Run(read_settings(tmp_path / "adapted.yaml"), str(encoder_folder), tmp_path / "out", "").start_from(trained)
 
 
 def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, tmp_path):

@@ -37,13 +37,13 @@ muc4() {
     step "muc4-$part" conflict-nlp convert "$corpora/muc4/$part.jsonl" "$runs/muc4-$part.jsonl" --from muc4 --schema configs/muc4.yaml
   done
   step muc4 accelerate launch training/train.py configs/muc4.yaml --train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" \
-    --output "$runs/muc4" --encoder "$encoders/mpnet"
+    --output "$runs/muc4" --encoder "$encoders/mpnet" --init-encoder "$runs/base"
   step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$encoders/mpnet"
 }
 
 case ${model,,} in
   base) base ;;
   small) base && small ;;
-  muc4) muc4 ;;
+  muc4) base && muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac

@@ -1,7 +1,7 @@
 """Train a model on annotated documents.
 
 accelerate launch training/train.py configs/small.yaml --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID]
-    [--init MODEL]
+    [--init MODEL | --init-encoder MODEL]
 
 With an ``adapter`` in the configuration the encoder stays as it is, and DIR gets the adapter and the heads alone; FOLDER_OR_HUB_ID is then
 needed to load it. DIR gets the model of the best epoch with its tuned thresholds (``config.json``, ``model.safetensors``, the tokenizer), ``scores.json``,
@@ -47,7 +47,7 @@ from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import read_all
-from conflict_nlp.loading import load_pretrained
+from conflict_nlp.loading import load_pretrained, locate
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.precision import half_of
 from conflict_nlp.schema import SchemaError
@@ -77,6 +77,7 @@ def main(
     output: Annotated[Path, typer.Option(help="folder for the model")],
     encoder: Annotated[str | None, typer.Option(help="folder or Hub id, instead of the configuration's")] = None,
     init: Annotated[Path | None, typer.Option(help="a trained model's folder to go on from, instead of the bare encoder")] = None,
+    init_encoder: Annotated[Path | None, typer.Option(help="a trained model's folder, of any schema, whose encoder to start from, with new heads")] = None,
     epochs: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
     seed: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
 ) -> None:
@@ -87,7 +88,11 @@ def main(
         documents = read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
         held_out = read_all([dev], settings.schema)
         training = documents[: -len(held_out)]
+        if init is not None and init_encoder is not None:
+            raise SettingsError("--init takes the heads too, and --init-encoder has new ones: give one of them")
         run = Run(settings, encoder, output, fingerprint(settings, [*train, dev]), init)
+        if init_encoder is not None:
+            run.start_from(init_encoder)
     except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
         print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
         raise SystemExit(2) from None
@@ -133,6 +138,22 @@ class Run:
         self.windower = Windower(self.tokenizer, self.model.config.window, self.model.config.overlap)
         self.progress = Progress(mark)
         output.mkdir(parents=True, exist_ok=True)
+
+    def start_from(self, model: Path) -> None:
+        """Take the encoder, and the adapter if there is one, of a trained model of any schema.
+
+        Raises:
+            SettingsError: it is another encoder, or has another adapter.
+            conflict_nlp.ModelError: the model cannot be loaded.
+        """
+        own, adapter = self.model.config, locate(model)[1].get("adapter")
+        if adapter != own.adapter:
+            raise SettingsError(f"{model} has the adapter {adapter}, and the configuration {own.adapter}")
+        donor, _ = load_pretrained(model, self.encoder, merged=False)
+        theirs, state = donor.encoder.state_dict(), self.model.encoder.state_dict()
+        if {name: tensor.shape for name, tensor in theirs.items()} != {name: tensor.shape for name, tensor in state.items()}:
+            raise SettingsError(f"{model} has an encoder of another shape than {own.encoder_name}")
+        self.model.encoder.load_state_dict(theirs)
 
     def fit(self, training: Sequence[Document], held_out: Sequence[Document], lessons: Lessons | None = None) -> None:
         """All epochs, then the thresholds.
