@@ -20,6 +20,11 @@ def test_exact_needs_both_boundaries_and_overlap_a_character() -> None:
     assert (found["link_exact_f1"], found["link_overlap_f1"], found["link_overlap_f1_ATTACK-TARGET"]) == (0, 100, 100)
 
 
+def test_a_schema_without_links_has_no_scores_of_them() -> None:
+    assert not scores([document(CONVOY)], [document()], Schema("places", (Label("TARGET"),)))
+    assert scores([document(CONVOY)], [document()])["link_exact_f1"] == 100
+
+
 def test_a_link_to_the_wrong_anchor_is_wrong() -> None:
     gold = [document(ATTACK, RAID, CONVOY, links=(("a", "t"),))]
     predicted = [document(ATTACK, RAID, CONVOY, links=(("r", "t"), ("a", "t")))]

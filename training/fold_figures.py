@@ -29,7 +29,7 @@ class Fold:
 def fold_record(fold: Fold, predicted: Sequence[Document], schema: Schema) -> dict[str, Any]:
     """The span and link scores of one fold; a label that is neither in its gold nor predicted has none, and pairs of labels have none."""
     found = {label.label for label in label_records(fold.scored, predicted, schema) if label.gold or label.predicted}
-    values = _measured(scores(fold.scored, predicted, schema), schema)
+    values = scores(fold.scored, predicted, schema)
     kept = {key: value for key, value in values.items() if key.startswith(("span_", "link_")) and _label(key) in (None, *found)}
     return {
         "fold": fold.number,
@@ -55,15 +55,7 @@ def pooled_record(name: str, path: Path, gold: Sequence[Document], predicted: Se
     """The figures of all documents, each predicted by the model that had not seen it, as for a gold file; labels that do not occur are left out."""
     record = gold_record(name, path, gold, predicted, result, schema)
     record["labels"] = [label for label in record["labels"] if label["gold"] or label["predicted"]]
-    for part in (record, *record["slices"]):
-        for field in ("scores", "intervals"):
-            part[field] = _measured(part[field], schema)
     return record
-
-
-def _measured(values: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
-    """Without the scores of links where a schema has none: nothing to find and nothing found would be 100."""
-    return {key: value for key, value in values.items() if schema.anchors or not key.startswith("link_")}
 
 
 def _label(key: str) -> str | None:

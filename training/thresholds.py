@@ -37,7 +37,7 @@ def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> 
         return scores_under(thresholds, extractor, gold, readings)
 
     def overall(s: dict[str, float]) -> float:
-        return s["span_exact_f1"] + s["span_overlap_f1"] + 1.5 * s["link_overlap_f1"]
+        return s["span_exact_f1"] + s["span_overlap_f1"] + 1.5 * s.get("link_overlap_f1", 0.0)
 
     best = _search(best, "only_link", GRID[:9], predicted, overall)
     # one pass over the grid serves all labels: a label's spans depend on no other label's threshold but through links

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 import torch
@@ -237,7 +238,7 @@ class Run:
         with self.accelerator.autocast():
             named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
         result = scores(held_out, named, self.settings.schema)
-        value = sum(result[key] for key in ("span_exact_f1", "span_overlap_f1", "link_overlap_f1")) / 3
+        value = fmean(result[key] for key in ("span_exact_f1", "span_overlap_f1", "link_overlap_f1") if key in result)
         self._log({**row, "score": round(value, 2), **{k: round(v, 2) for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}})
         if value > self.progress.best:
             self.progress.best = value

@@ -19,7 +19,9 @@ Ends = tuple[Span, Span]
 
 
 def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
-    """The counts of one document, over all links and for each pair of labels (``ATTACK-CASUALTY``)."""
+    """The counts of one document, over all links and for each pair of labels (``ATTACK-CASUALTY``); none for a schema without links."""
+    if not any(label.arguments for label in alignment.schema.labels):
+        return
     gold, predicted = linked_ends(alignment.gold), linked_ends(alignment.predicted)
     in_gold, in_predicted = (Counter(role(e) for e in ends) for ends in (gold, predicted))
     exact = Counter(key[0] for key in (Counter(map(_key, gold)) & Counter(map(_key, predicted))).elements())
