@@ -12,6 +12,9 @@ from torch.nn import functional as F
 from conflict_nlp.encoding import IGNORE, AttributeSlot
 from conflict_nlp.proposal import Candidates
 
+PROPOSED = 4
+"""Candidates for each gold span, that a trained tagger proposes at most."""
+
 
 @dataclass(frozen=True)
 class GoldBatch:
@@ -52,13 +55,16 @@ def losses(
     """One scalar a head.
 
     Tags are a mean over words of the sum over labels; spans and links a sum over all candidates and allowed pairs, for each
-    gold span; attributes and clusters means. A candidate that overlaps a gold span of its label is wrong as a span, but keeps that span's
-    links and attributes, so that a slipped boundary costs no more than itself; in the links, the readings of one gold span share its weight.
+    gold span, or for every four candidates where that is more; attributes and clusters means. A candidate that overlaps a gold span of its
+    label is wrong as a span, but keeps that span's links and attributes, so that a slipped boundary costs no more than itself; in the
+    links, the readings of one gold span share its weight.
     """
     match, exact = match_gold(candidates, gold)
     matched, index = match >= 0, match.clamp(min=0)
     row = torch.arange(len(match), device=match.device).unsqueeze(1)
-    words, golds = word_mask.sum().clamp(min=1), gold.mask.sum().clamp(min=1)
+    words = word_mask.sum().clamp(min=1)
+    # a batch with hardly any gold may not weigh more than others for what it proposes: that would teach the tagger to propose nothing
+    golds = torch.maximum(gold.mask.sum(), candidates.mask.sum() / PROPOSED).clamp(min=1)
     tags = F.cross_entropy(logits.tags.flatten(0, 2), gold.tags.flatten(), ignore_index=IGNORE, reduction="sum")
     spans = F.binary_cross_entropy_with_logits(logits.spans, exact.float(), reduction="none")
     allowed = logits.links > float("-inf")
