@@ -60,9 +60,9 @@ def speed(
 def mixed(reports: int) -> Iterator[str]:
     """Reports of the corpus, and long texts of several of them."""
     texts = [str(data["text"]) for _, data, _ in json_lines(CORPUS) if data is not None][:reports]
-    joined = len(texts) // 2
-    yield from texts[joined:]
-    yield from ("\n\n".join(texts[i : i + LONG]) for i in range(0, joined, LONG))
+    alone, joined = texts[len(texts) // 2 :], texts[: len(texts) // 2]
+    yield from alone
+    yield from ("\n\n".join(joined[i : i + LONG]) for i in range(0, len(joined), LONG))
 
 
 def made(texts: Sequence[str]) -> Iterator[tuple[str, System]]:
