@@ -150,7 +150,8 @@ def files(tmp_path):
     spans = [{"id": "T1", "label": "ATTACK", "start": start, "end": start + 8, "text": "ambushed", "status": "actual", "incident": "i1"}]
     (tmp_path / "config.yaml").write_text(CONFIG)
     (tmp_path / "gold.jsonl").write_text("".join(json.dumps({"id": f"g{i}", "text": REPORT, "spans": spans, "links": []}) + "\n" for i in range(3)))
-    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": sentence + "."}) + "\n" for sentence in REPORT.split(". ")))
+    texts = [{"text": sentence + ".", "spans": [{"label": "OTHER"}]} for sentence in REPORT.split(". ")]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in texts))
     return [tmp_path / "config.yaml", "--train", tmp_path / "gold.jsonl", "--dev", tmp_path / "gold.jsonl", "--texts", tmp_path / "texts.jsonl"]
 
 
@@ -164,8 +165,17 @@ def test_a_distilled_model_is_a_model_as_any(files, model_folder, encoder_folder
     assert float(rows[1]["loss_soft_tags"]) < float(rows[0]["loss_soft_tags"])
 
 
-@pytest.mark.parametrize(("option", "value", "words"), [("--teacher", "nowhere/at all", "nowhere/at all"), ("--texts", "missing.jsonl", "missing.jsonl")])
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--teacher", "nowhere/at all", "nowhere/at all"),
+        ("--texts", "missing.jsonl", "missing.jsonl"),
+        ("--texts", "numbers.jsonl", "numbers.jsonl:1: there is no text"),
+    ],
+)
 def test_what_is_not_there_is_one_line(files, model_folder, encoder_folder, tmp_path, option, value, words):
+    (tmp_path / "numbers.jsonl").write_text('{"text": 7}\n')
+    value = tmp_path / value if value.endswith(".jsonl") else value
     result = distill(*files, "--teacher", model_folder, "--output", tmp_path / "out", "--encoder", encoder_folder, option, value)
     assert result.returncode == 2
     assert words in result.stderr

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from train import Run, fingerprint
 
 from conflict_nlp.encoding import Windower
 from conflict_nlp.formats import FormatError
-from conflict_nlp.formats.jsonl import read_all
+from conflict_nlp.formats.jsonl import json_lines, read_all
 from conflict_nlp.loading import load_pretrained, locate
 from conflict_nlp.schema import SchemaError
 
@@ -44,7 +45,7 @@ def main(
         settings = read_settings(config)
         documents, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
         how = settings.distillation or DistillationSettings()
-        bare = [document.text for document in read_all([texts], settings.schema)]
+        bare = list(texts_of(texts))
         bare = random.Random(settings.training.seed).sample(bare, min(len(bare), how.texts * settings.training.epochs))
         master, tokenizer = load_pretrained(teacher, teacher_encoder)
         if master.label_schema != settings.schema:
@@ -61,6 +62,18 @@ def main(
     except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
         print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def texts_of(path: Path) -> Iterator[str]:
+    """The texts of a file; annotation that some of them have, by whatever schema, is passed over.
+
+    Raises:
+        FormatError: a line is no JSON object with a text.
+    """
+    for where, data, problem in json_lines(path):
+        if data is None or not isinstance(data.get("text"), str):
+            raise FormatError(f"{where}: {problem or 'there is no text'}")
+        yield data["text"]
 
 
 if __name__ == "__main__":
