@@ -14,7 +14,7 @@ MEMORY = 64  # mentions before them that they may join, so that time stays linea
 
 Floats: TypeAlias = npt.NDArray[np.float32]
 
-ClusterScore = Callable[[npt.NDArray[np.float32], npt.NDArray[np.float32], npt.NDArray[np.int64]], npt.NDArray[np.float32]]
+ClusterScore = Callable[[Floats, Floats, npt.NDArray[np.int64]], Floats]
 """States [N, 64] of two mentions and their distances in words [N] -> probabilities [N] that they are of one event."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from conflict_nlp.formats.files import replacing
+
 LOSS = "loss_"
 SCORES = ("span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_pair_f1")
 
@@ -37,6 +39,5 @@ def draw(log: Path, picture: Path) -> None:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.legend(fontsize="small")
         panel.grid(alpha=0.3)
-    beside = picture.with_suffix(".partial")
-    figure.savefig(beside, dpi=150, format="png")
-    beside.replace(picture)
+    with replacing(picture) as file:
+        figure.savefig(file, dpi=150, format="png")

@@ -6,14 +6,18 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Sampler
+from tqdm import tqdm
 
 from conflict_nlp.collation import collate, collate_gold
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Window, Windower, WindowLabels, window_labels
 from conflict_nlp.schema import Schema
+
+READ = 16  # windows that are read together, where nothing is trained
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,14 @@ class Example:
 def examples(documents: Sequence[Document], windower: Windower, schema: Schema) -> list[Example]:
     """Every window of every document."""
     return [Example(window, window_labels(window, document, schema)) for document in documents for window in windower.windows(document.text)]
+
+
+def by_length(windows: Sequence[Window], pad_token_id: int, device: torch.device, name: str, quiet: bool) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
+    """Every window once, the longest first, for an encoder to read: the places of a batch, and its tensors on the device."""
+    order = sorted(range(len(windows)), key=lambda i: -len(windows[i].input_ids))
+    for start in tqdm(range(0, len(order), READ), desc=name, disable=quiet, mininterval=5):
+        places = order[start : start + READ]
+        yield places, {key: tensor.to(device) for key, tensor in collate([windows[i] for i in places], pad_token_id).items()}
 
 
 @dataclass(frozen=True)

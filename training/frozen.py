@@ -7,14 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from examples import by_length
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from conflict_nlp.adapters import layers
-from conflict_nlp.collation import collate
 from conflict_nlp.encoding import Window
-
-BATCH = 16
 
 
 class Given(nn.Module):
@@ -57,14 +54,11 @@ class FrozenLayers:
         """What the frozen layers say of each window, [T, H] on the CPU."""
         self.encoder.eval()
         device = next(self.encoder.parameters()).device
-        order = sorted(range(len(windows)), key=lambda i: -len(windows[i].input_ids))
         found: list[Tensor] = [torch.empty(0)] * len(windows)
         setattr(self.holder, self.name, self.below)
         try:
-            for start in tqdm(range(0, len(order), BATCH), desc="frozen layers", disable=quiet, mininterval=5):
-                part = order[start : start + BATCH]
-                batch = collate([windows[i] for i in part], pad_token_id)
-                states = self.encoder(input_ids=batch["input_ids"].to(device), attention_mask=batch["attention_mask"].to(device)).last_hidden_state
+            for part, batch in by_length(windows, pad_token_id, device, "frozen layers", quiet):
+                states = self.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
                 for i, row in zip(part, states, strict=True):
                     found[i] = row[: len(windows[i].input_ids)].cpu().clone()
         finally:

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from examples import by_length
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from tqdm import tqdm
 
-from conflict_nlp.collation import collate
 from conflict_nlp.encoding import Window
 from conflict_nlp.losses import Logits
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.proposal import Candidates, propose
-
-BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -47,10 +44,7 @@ class Teacher:
         if not file.exists():
             first = torch.tensor([0, *sizes]).cumsum(0).tolist()
             states = torch.empty(first[-1], self.model.encoder.config.hidden_size, dtype=torch.float16)
-            order = sorted(range(len(windows)), key=lambda i: -len(windows[i].input_ids))
-            for start in tqdm(range(0, len(order), BATCH), desc="teacher", disable=quiet, mininterval=5):
-                part = order[start : start + BATCH]
-                batch = {name: tensor.to(self.model.device) for name, tensor in collate([windows[i] for i in part], pad_token_id).items()}
+            for part, batch in by_length(windows, pad_token_id, self.model.device, "teacher", quiet):
                 words = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["word_tokens"])
                 for i, row in zip(part, words, strict=True):
                     states[first[i] : first[i + 1]] = row[: sizes[i]]
