@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from conflict_nlp.decoding import WindowReading
 from conflict_nlp.encoding import Window
@@ -49,6 +52,22 @@ class BatchLimit:
             size = self.windows if self.tokens is None else max(1, self.tokens // len(ordered[start][2].input_ids))
             yield ordered[start : start + size]
             start += size
+
+
+def padded(windows: Sequence[Window], pad_token_id: int) -> dict[str, npt.NDArray[Any]]:
+    """``input_ids`` and ``attention_mask`` [B, T], ``word_tokens`` and ``word_mask`` [B, W], padded to the longest."""
+    tokens = max(len(w.input_ids) for w in windows)
+    words = max(len(w.word_tokens) for w in windows)
+    input_ids = np.full((len(windows), tokens), pad_token_id, dtype=np.int64)
+    attention_mask = np.zeros((len(windows), tokens), dtype=np.int64)
+    word_tokens = np.zeros((len(windows), words), dtype=np.int64)
+    word_mask = np.zeros((len(windows), words), dtype=np.bool_)
+    for row, window in enumerate(windows):
+        input_ids[row, : len(window.input_ids)] = window.input_ids
+        attention_mask[row, : len(window.input_ids)] = 1
+        word_tokens[row, : len(window.word_tokens)] = window.word_tokens
+        word_mask[row, : len(window.word_tokens)] = True
+    return {"input_ids": input_ids, "attention_mask": attention_mask, "word_tokens": word_tokens, "word_mask": word_mask}
 
 
 def padded_tokens(batch: Sequence[Waiting]) -> int:

@@ -8,25 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from conflict_nlp.batching import padded
 from conflict_nlp.encoding import IGNORE, Window, WindowLabels
 from conflict_nlp.losses import GoldBatch
 
 
 def collate(windows: Sequence[Window], pad_token_id: int) -> dict[str, Tensor]:
-    """``input_ids`` and ``attention_mask`` [B, T], ``word_tokens`` and ``word_mask`` [B, W], padded to the longest."""
-    tokens = max(len(w.input_ids) for w in windows)
-    words = max(len(w.word_tokens) for w in windows)
-    input_ids = np.full((len(windows), tokens), pad_token_id, dtype=np.int64)
-    attention_mask = np.zeros((len(windows), tokens), dtype=np.int64)
-    word_tokens = np.zeros((len(windows), words), dtype=np.int64)
-    word_mask = np.zeros((len(windows), words), dtype=np.bool_)
-    for row, window in enumerate(windows):
-        input_ids[row, : len(window.input_ids)] = window.input_ids
-        attention_mask[row, : len(window.input_ids)] = 1
-        word_tokens[row, : len(window.word_tokens)] = window.word_tokens
-        word_mask[row, : len(window.word_tokens)] = True
-    arrays = {"input_ids": input_ids, "attention_mask": attention_mask, "word_tokens": word_tokens, "word_mask": word_mask}
-    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    """The arrays of :func:`conflict_nlp.batching.padded` as tensors."""
+    return {name: torch.from_numpy(array) for name, array in padded(windows, pad_token_id).items()}
 
 
 def collate_gold(gold: Sequence[WindowLabels]) -> GoldBatch:

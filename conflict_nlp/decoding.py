@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right, insort
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,6 @@ from conflict_nlp.document import AttributeValue, Document, Link, Span
 from conflict_nlp.encoding import COUNT_CLASSES, AttributeSlot, Window
 from conflict_nlp.incidents import ClusterScore, Mention, cluster_mentions
 from conflict_nlp.schema import Schema
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from conflict_nlp.modeling import ConflictOutput
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
@@ -98,11 +93,23 @@ class WindowReading:
     states: Floats
 
 
-def read_windows(output: ConflictOutput, windows: Sequence[Window], slots: Sequence[AttributeSlot]) -> list[WindowReading]:
+@dataclass(frozen=True)
+class WindowOutputs:
+    """What a model says of a batch of windows, as arrays on the CPU; shapes as of :class:`conflict_nlp.modeling.ConflictOutput`."""
+
+    spans: Ints
+    labels: Ints
+    mask: npt.NDArray[np.bool_]
+    span_logits: Floats
+    link_logits: Floats
+    attribute_logits: Floats
+    cluster_states: Floats
+
+
+def read_windows(output: WindowOutputs, windows: Sequence[Window], slots: Sequence[AttributeSlot]) -> list[WindowReading]:
     """The model's output for a batch, window by window."""
-    spans, labels, mask = _numpy(output.spans), _numpy(output.labels), _numpy(output.mask)
-    scores, links = _numpy(output.span_logits, sigmoid=True), _numpy(output.link_logits, sigmoid=True)
-    probabilities, states = _numpy(output.attribute_logits), _numpy(output.cluster_states)
+    spans, labels, mask, states = output.spans, output.labels, output.mask, output.cluster_states
+    scores, links, probabilities = sigmoid(output.span_logits), sigmoid(output.link_logits), output.attribute_logits.copy()
     for slot in slots:
         part = slice(slot.offset, slot.offset + slot.size)
         exponentials = np.exp(probabilities[..., part] - probabilities[..., part].max(-1, keepdims=True))
@@ -128,9 +135,9 @@ def read_windows(output: ConflictOutput, windows: Sequence[Window], slots: Seque
     return readings
 
 
-def _numpy(tensor: Tensor | None, sigmoid: bool = False) -> Any:
-    assert tensor is not None  # only a model's own output is read
-    return (tensor.sigmoid() if sigmoid else tensor).cpu().numpy()
+def sigmoid(logits: Floats) -> Floats:
+    """Logits -> probabilities, by the tangent, which overflows nowhere."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def _suppress(spans: Ints, labels: Ints, scores: Floats) -> Ints:
@@ -286,5 +293,3 @@ def _value(slot: AttributeSlot, probabilities: Floats, words: str) -> AttributeV
     stated = parse(words)
     chosen = COUNT_CLASSES[int((probabilities if stated.known else probabilities * [0, 1, 1, 1]).argmax())]
     return {"stated": str(stated), "one": "1", "none": "0", "open": "?"}[chosen]
-
-

@@ -34,6 +34,14 @@ class OutputFormat(str, Enum):
     csv = "csv"
 
 
+class Runtime(str, Enum):
+    """What computes the model."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
+
+
 @dataclass(frozen=True)
 class Report:
     """A text to label, and what came with it."""
@@ -52,6 +60,8 @@ def extract(
     encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Compute in half precision where the device has it: faster, and scores change a little.")] = False,
+    runtime: Annotated[Runtime, typer.Option(help="What computes: torch, onnx (ONNX Runtime on the CPU), or auto, the one that starts faster.")] = Runtime.auto,
+    quantised: Annotated[bool, typer.Option("--quantised", help="With ONNX Runtime, 8-bit integers: faster, and scores change a little.")] = False,
     format: Annotated[
         OutputFormat,
         typer.Option(help="pretty for a person; json an object, or a list of several; jsonl a document a line; csv a row an anchor."),
@@ -67,7 +77,7 @@ def extract(
 
     from conflict_nlp.extractor import load
 
-    nlp = load(model, encoder=encoder, device=device, half=half)
+    nlp = load(model, encoder=encoder, device=device, half=half, runtime=runtime.value, quantised=quantised)
     labelled = _labelled(nlp, (report for s in sources for report in s.reports()))
     write = {OutputFormat.pretty: _pretty, OutputFormat.json: _json, OutputFormat.jsonl: _jsonl, OutputFormat.csv: _csv}[format]
     write(_with_progress(labelled, total), nlp.schema, total)

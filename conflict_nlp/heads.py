@@ -18,6 +18,26 @@ WIDTH_BUCKETS = 16
 CLUSTER_SIZE = 64
 
 
+class ContextLayer(nn.TransformerEncoderLayer):
+    """A transformer layer in which the candidates of a window see one another; unlike torch's own it can be traced, whatever the sizes."""
+
+    def forward(self, x: Tensor, hidden: Tensor) -> Tensor:  # type: ignore[override]
+        """States [B, S, D] -> states [B, S, D]; the candidates that are ``hidden`` [B, S] are not looked at."""
+        x = x + self.dropout1(self._attended(self.norm1(x), hidden))
+        x = x + self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(self.norm2(x))))))
+        return x
+
+    def _attended(self, x: Tensor, hidden: Tensor) -> Tensor:
+        attention = self.self_attn
+        batch, length, size = x.shape
+        parts = F.linear(x, attention.in_proj_weight, attention.in_proj_bias).chunk(3, dim=-1)
+        query, key, value = (part.view(batch, length, attention.num_heads, attention.head_dim).transpose(1, 2) for part in parts)
+        dropout = attention.dropout if self.training else 0.0
+        context = F.scaled_dot_product_attention(query, key, value, ~hidden[:, None, None, :], dropout)
+        attended: Tensor = attention.out_proj(context.transpose(1, 2).reshape(batch, length, size))
+        return attended
+
+
 class SpanScorer(nn.Module):
     """Represents candidate spans, in the context of all candidates of the window."""
 
@@ -29,7 +49,7 @@ class SpanScorer(nn.Module):
         self.width = nn.Embedding(WIDTH_BUCKETS, size)
         self.norm = nn.LayerNorm(size)
         self.layers = nn.ModuleList(
-            nn.TransformerEncoderLayer(size, 4, 2 * size, config.head_dropout, "gelu", batch_first=True, norm_first=True) for _ in range(config.span_layers)
+            ContextLayer(size, 4, 2 * size, config.head_dropout, "gelu", batch_first=True, norm_first=True) for _ in range(config.span_layers)
         )
         self.dropout = nn.Dropout(config.head_dropout)
         self.score = nn.Sequential(nn.Linear(size, size), nn.GELU(), self.dropout, nn.Linear(size, 1))
@@ -37,7 +57,7 @@ class SpanScorer(nn.Module):
     def forward(self, states: Tensor, tag_logits: Tensor, word_mask: Tensor, candidates: Candidates) -> tuple[Tensor, Tensor]:
         """Representations [B, S, span_size] and logits [B, S] of the candidates."""
         first, last = candidates.spans.unbind(-1)
-        row = torch.arange(len(states), device=states.device).unsqueeze(1)
+        row = torch.arange(states.shape[0], device=states.device).unsqueeze(1)
         sums = F.pad(states.float().cumsum(1), (0, 0, 1, 0))
         width = (last - first + 1).unsqueeze(-1)
         mean = ((sums[row, last + 1] - sums[row, first]) / width).to(states.dtype)
@@ -50,7 +70,7 @@ class SpanScorer(nn.Module):
         # a row without candidates may not be masked whole: softmax over nothing is NaN
         hidden = ~candidates.mask & candidates.mask.any(1, keepdim=True)
         for layer in self.layers:
-            x = layer(x, src_key_padding_mask=hidden)
+            x = layer(x, hidden)
         return x, self.score(x).squeeze(-1).float()
 
 

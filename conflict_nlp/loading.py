@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -75,27 +77,49 @@ def load_pretrained(
         raise ModelError(f"{folder} holds a model with its own encoder: leave out encoder={fspath(encoder)}")
 
     from safetensors import SafetensorError
-    from transformers import PreTrainedTokenizerFast, logging
+
+    with _silence():
+        try:
+            model = _adapted(folder, config, encoder, merged) if adapted else _whole(folder, config)
+        except ModelError:
+            raise
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ModelError(f"{folder}: the model cannot be read: {first_line(error)}") from error
+        except ModuleNotFoundError as error:
+            raise ModelError(f"{folder} is an adapter, and {error.name} is not installed: pip install 'conflict-nlp[adapters]'") from error
+        return model, load_tokenizer(folder)
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer in a model's folder.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    try:
+        with _silence():
+            tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
+            return tokenizer
+    except Exception as error:  # tokenizers raises bare Exceptions
+        raise ModelError(f"{folder}: the tokenizer cannot be read: {first_line(error)}") from error
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What transformers has to say of a model is in the exception or in the report."""
+    from transformers import logging
 
     bars, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
-    logging.set_verbosity(50)  # what it has to say is in the exception or in the report
+    logging.set_verbosity(50)
     try:
-        model = _adapted(folder, config, encoder, merged) if adapted else _whole(folder, config)
-        tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, local_files_only=True)
-    except ModelError:
-        raise
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{folder}: the model cannot be read: {first_line(error)}") from error
-    except ModuleNotFoundError as error:
-        raise ModelError(f"{folder} is an adapter, and {error.name} is not installed: pip install 'conflict-nlp[adapters]'") from error
-    except Exception as error:  # tokenizers raises bare Exceptions
-        raise ModelError(f"{folder}: the tokenizer cannot be read: {first_line(error)}") from error
+        yield
     finally:
         logging.set_verbosity(verbosity)
         if bars:
             logging.enable_progress_bar()
-    return model, tokenizer
 
 
 def _whole(folder: Path, config: dict[str, Any]) -> ConflictModel:

@@ -233,13 +233,13 @@ class ConflictModel(PreTrainedModel):
         """What the encoder says of each word [B, W, H]; the arguments are those of :meth:`forward`."""
         inputs = {"input_ids": input_ids} if states is None else {"inputs_embeds": states}
         hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
-        words: Tensor = hidden[torch.arange(len(hidden), device=hidden.device).unsqueeze(1), word_tokens]
+        words: Tensor = hidden[torch.arange(hidden.shape[0], device=hidden.device).unsqueeze(1), word_tokens]
         return words
 
     def tag(self, words: Tensor) -> Tensor:
         """The tagger's logits [B, W, L, 3] of words [B, W, H]."""
-        logits: Tensor = self.tagger(self.dropout(words)).float().unflatten(-1, (-1, 3))
-        return logits
+        logits: Tensor = self.tagger(self.dropout(words)).float()
+        return logits.view(*logits.shape[:-1], -1, 3)
 
     def score(self, words: Tensor, tag_logits: Tensor, word_mask: Tensor, candidates: Candidates) -> Logits:
         """All that the heads behind the tagger say of some candidate spans; shapes as of :meth:`forward`."""
@@ -260,7 +260,8 @@ class ConflictModel(PreTrainedModel):
         takes = torch.tensor(self.takes, device=candidates.labels.device)
         allowed = takes[candidates.labels.unsqueeze(2), candidates.labels.unsqueeze(1)]
         # a span is not its own argument
-        itself = torch.eye(allowed.shape[1], dtype=torch.bool, device=allowed.device)
+        place = torch.arange(allowed.shape[1], device=allowed.device)
+        itself = place.unsqueeze(1) == place
         return allowed & candidates.mask.unsqueeze(1) & candidates.mask.unsqueeze(2) & ~itself
 
 

@@ -1,4 +1,7 @@
-"""B/I/O probabilities -> candidate spans, for the model to score. Recall counts here, precision comes after."""
+"""B/I/O probabilities -> candidate spans, for the model to score. Recall counts here, precision comes after.
+
+No number of Python's depends on a tensor's values or sizes here, so that the model can be traced into a graph.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 START_THRESHOLD = 0.08
 INSIDE_THRESHOLDS = (0.2, 0.5, 0.8)
@@ -31,17 +35,16 @@ def propose(probabilities: Tensor, word_mask: Tensor, limit: int, extra: Sequenc
         extra: candidates to add (in training the gold, and what a teacher proposes).
     """
     batch, words, labels, _ = probabilities.shape
-    begin = probabilities[..., 1].masked_fill(~word_mask.unsqueeze(-1), 0.0).flatten(1)
-    values, flat = begin.topk(min(limit, begin.shape[1]), dim=1)
+    begin = F.pad(probabilities[..., 1].masked_fill(~word_mask.unsqueeze(-1), 0.0).flatten(1), (0, limit))  # as many to choose from, however short the batch
+    values, flat = begin.topk(limit, dim=1)
     row, column = (values > START_THRESHOLD).nonzero(as_tuple=True)
     start, label = flat[row, column] // labels, flat[row, column] % labels
-    inside = probabilities[..., 2].masked_fill(~word_mask.unsqueeze(-1), 0.0)
-    position = torch.arange(words, device=begin.device).view(1, words, 1)
+    inside = probabilities[..., 2].masked_fill(~word_mask.unsqueeze(-1), 0.0).transpose(1, 2)[row, label]
+    position = torch.arange(words, device=begin.device)
+    behind = position > start.unsqueeze(1)
     keys = []
     for threshold in INSIDE_THRESHOLDS:
-        stops = torch.where(inside > threshold, words, position)  # where a span that began before has ended
-        following = torch.cat([stops[:, 1:], stops.new_full((batch, 1, labels), words)], dim=1)
-        end = following.flip(1).cummin(1).values.flip(1)[row, start, label] - 1
+        end = torch.where(behind & (inside <= threshold), position, words).amin(1) - 1
         keys.append(((row * words + start) * words + end) * labels + label)
     for given in extra:
         row, column = given.mask.nonzero(as_tuple=True)
@@ -51,15 +54,12 @@ def propose(probabilities: Tensor, word_mask: Tensor, limit: int, extra: Sequenc
 
 
 def _padded(keys: Tensor, batch: int, words: int, labels: int) -> Candidates:
-    row = keys // (words * words * labels)
-    sizes = torch.bincount(row, minlength=batch)
-    column = torch.arange(len(keys), device=keys.device) - (sizes.cumsum(0) - sizes)[row]
-    width = max(1, int(sizes.max()))  # attention cannot do without a column, real or not
-    spans = keys.new_zeros((batch, width, 2))
-    kinds = keys.new_zeros((batch, width))
-    mask = torch.zeros((batch, width), dtype=torch.bool, device=keys.device)
-    spans[row, column, 0] = keys // (words * labels) % words
-    spans[row, column, 1] = keys // labels % words
-    kinds[row, column] = keys % labels
-    mask[row, column] = True
-    return Candidates(spans, kinds, mask)
+    rows = torch.arange(batch, device=keys.device)
+    sizes = (keys // (words * words * labels) == rows.unsqueeze(1)).sum(1)
+    column = torch.arange(keys.shape[0] + 1, device=keys.device)
+    column = column[column < sizes.max().clamp(min=1)]  # attention cannot do without a column, real or not
+    mask = column < sizes.unsqueeze(1)
+    place = (sizes.cumsum(0) - sizes).unsqueeze(1) + column
+    keys = F.pad(keys, (0, 1))[torch.where(mask, place, keys.shape[0])]
+    spans = torch.stack([keys // (words * labels) % words, keys // labels % words], dim=-1)
+    return Candidates(spans, keys % labels, mask)

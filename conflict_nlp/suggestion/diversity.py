@@ -17,6 +17,7 @@ from conflict_nlp.collation import collate
 from conflict_nlp.decoding import Floats
 from conflict_nlp.encoding import Window
 from conflict_nlp.extractor import BATCH_SIZE, Extractor
+from conflict_nlp.onnx.model import OnnxModel
 
 
 def one_a_cluster(vectors: Floats, weights: npt.NDArray[np.float64], number: int, seed: int) -> list[int]:
@@ -45,13 +46,20 @@ def one_a_cluster(vectors: Floats, weights: npt.NDArray[np.float64], number: int
 
 @torch.inference_mode()
 def vectors(extractor: Extractor, texts: Sequence[str]) -> Floats:
-    """The mean of the encoder's states over each text's tokens, of length 1; [N, H]. A text without words has zeros."""
-    sums = torch.zeros(len(texts), extractor.model.encoder.config.hidden_size)
+    """The mean of the encoder's states over each text's tokens, of length 1; [N, H]. A text without words has zeros.
+
+    Raises:
+        ValueError: the extractor computes by ONNX Runtime, which gives no states.
+    """
+    model = extractor.model
+    if isinstance(model, OnnxModel):
+        raise ValueError("the encoder's states are torch's: load the model with runtime='torch'")
+    sums = torch.zeros(len(texts), model.encoder.config.hidden_size)
     for batch in _batches((row, window) for row, text in enumerate(texts) for window in extractor.windower.windows(text)):
         tensors = collate([window for _, window in batch], extractor.tokenizer.pad_token_id or 0)
         ids, mask = tensors["input_ids"].to(extractor.device), tensors["attention_mask"].to(extractor.device)
         with torch.autocast(extractor.device.type, extractor.half, enabled=extractor.half is not None):
-            states = extractor.model.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            states = model.encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         for (row, _), total in zip(batch, (states.float() * mask.unsqueeze(-1)).sum(1).cpu(), strict=True):
             sums[row] += total
     means: Floats = torch.nn.functional.normalize(sums, dim=1).numpy()

@@ -1,0 +1,1 @@
+"""The model as a graph that ONNX Runtime computes on the CPU, without torch."""

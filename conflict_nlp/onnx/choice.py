@@ -1,0 +1,54 @@
+"""Whether ONNX Runtime or torch computes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from conflict_nlp.loading import ModelError
+
+RUNTIMES = ("auto", "torch", "onnx")
+
+
+def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, half: bool, quantised: bool) -> str:
+    """``torch`` or ``onnx`` for a model.
+
+    Args:
+        runtime: what the user wants; ``auto`` takes ``onnx`` where nothing speaks against it, and never for an ``auto`` device where there may be a GPU.
+        folder: the model's.
+        config: its ``config.json``.
+        device: where it shall run.
+        half: whether in half precision, which is torch's.
+        quantised: whether in 8-bit integers, which are ONNX Runtime's.
+
+    Raises:
+        ModelError: there is no such runtime, or it cannot do what is asked of it.
+    """
+    if runtime not in RUNTIMES:
+        raise ModelError(f"runtime {runtime!r} is none of {', '.join(RUNTIMES)}")
+    against = _against(config, device, half)
+    if runtime == "onnx" and against:
+        raise ModelError(f"{folder}: runtime 'onnx' {against}, or use runtime 'torch'")
+    fits = runtime == "onnx" or (runtime == "auto" and not against and find_spec("onnxruntime") is not None and (device == "cpu" or not _gpu()))
+    if quantised and not fits:
+        raise ModelError("8-bit integers are ONNX Runtime's, on the CPU: use runtime 'onnx'")
+    return "onnx" if fits else "torch"
+
+
+def _against(config: Mapping[str, Any], device: str, half: bool) -> str | None:
+    if device not in ("auto", "cpu"):
+        return f"computes on the CPU, not on {device}: leave out the device"
+    if half:
+        return "has no half precision: leave out half, or have 8-bit integers"
+    if config.get("adapter") is not None:
+        return "reads no adapter: save the model whole"
+    return None
+
+
+def _gpu() -> bool:
+    """Whether torch may find one; asking torch would take as long as the start that is to be saved."""
+    return sys.platform == "darwin" or shutil.which("nvidia-smi") is not None or any(Path(p).exists() for p in ("/proc/driver/nvidia", "/dev/kfd"))

@@ -1,0 +1,79 @@
+"""A model that ONNX Runtime computes, in the place of a :class:`conflict_nlp.modeling.ConflictModel` in an extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conflict_nlp.decoding import WindowOutputs, sigmoid
+from conflict_nlp.encoding import attribute_slots
+from conflict_nlp.loading import ModelError, first_line
+from conflict_nlp.onnx.export import OUTPUTS, PAIR, graphs
+from conflict_nlp.schema import Schema
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of a model's configuration what an extractor asks for."""
+
+    window: int
+    overlap: int
+    thresholds: Mapping[str, Any]
+
+
+class OnnxModel:
+    """The graphs of a model, and what its configuration says.
+
+    Args:
+        folder: of a whole model, not an adapter.
+        config: its ``config.json``.
+        quantised: whether the encoder computes in 8-bit integers.
+        threads: of ONNX Runtime; ``None`` for as many as there are cores.
+
+    Raises:
+        ModelError: ``onnxruntime`` is not installed, or the model cannot be exported.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False, threads: int | None = None) -> None:
+        self.folder, self.quantised, self.threads = folder, quantised, threads
+        self.config = Settings(config.get("window", 320), config.get("overlap", 80), dict(config.get("thresholds") or {}))
+        self.label_schema = Schema.from_dict(config["schema"])
+        self.slots = attribute_slots(self.label_schema)
+        self._start()
+
+    def _start(self) -> None:
+        try:
+            import onnxruntime
+        except ModuleNotFoundError as error:
+            raise ModelError("runtime 'onnx' needs onnxruntime: pip install 'conflict-nlp[onnx]', or use runtime 'torch'") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads or 0
+        options.log_severity_level = 3
+        try:
+            files = graphs(self.folder, self.quantised)
+            self._model, self._pairs = (onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files)
+        except ModelError:
+            raise
+        except Exception as error:  # the exporter's and the runtime's are of many kinds
+            raise ModelError(f"{self.folder} cannot be run by ONNX Runtime: {first_line(error)}: use runtime 'torch'") from error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in ("_model", "_pairs")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._start()
+
+    def outputs(self, batch: Mapping[str, npt.NDArray[Any]]) -> WindowOutputs:
+        """What the model says of a batch of windows, see :func:`conflict_nlp.batching.padded`."""
+        return WindowOutputs(*self._model.run(OUTPUTS, dict(batch)))
+
+    def cluster_scores(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Probabilities [N] that two mentions are of one event, from the ``cluster_states`` [N, 64] of both and their distance [N] in words."""
+        (logits,) = self._pairs.run(None, dict(zip(PAIR, (left, right, distance), strict=True)))
+        return sigmoid(logits)

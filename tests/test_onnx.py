@@ -1,0 +1,129 @@
+"""ONNX Runtime in the place of torch: the same documents, files made once, and one line where it cannot serve."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from conftest import REPORT
+from test_extractor import TEXTS, key
+from typer.testing import CliRunner
+
+from conflict_nlp import ModelError, load
+from conflict_nlp.cli import app
+from conflict_nlp.onnx.export import graphs
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    return tmp_path / "assets"
+
+
+def scores(documents):
+    return np.array([scored.score for document in documents for scored in (*document.spans, *document.links)])
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 16])
+def test_both_runtimes_find_the_same(model_folder, batch_size):
+    torch, onnx = (load(model_folder, device="cpu", runtime=runtime) for runtime in ("torch", "onnx"))
+    texts = [*TEXTS, "", REPORT * 30]
+    expected, found = (list(nlp.pipe(texts, batch_size=batch_size)) for nlp in (torch, onnx))
+    assert sum(len(document.spans) for document in expected) > 10
+    assert [key(document) for document in found] == [key(document) for document in expected]
+    assert np.abs(scores(found) - scores(expected)).max() < 1e-3
+    assert onnx.device.type == "cpu"
+    assert onnx.schema == torch.schema
+
+
+def test_files_are_made_once_and_anew_for_other_weights(model_folder, cache, tmp_path):
+    load(model_folder, runtime="onnx")
+    made = {file: file.stat().st_mtime_ns for file in cache.rglob("*.onnx")}
+    load(model_folder, runtime="onnx")
+    assert made == {file: file.stat().st_mtime_ns for file in cache.rglob("*.onnx")}
+    assert len(made) == 2
+    other = tmp_path / "other"
+    other.mkdir()
+    for file in model_folder.iterdir():
+        if file.is_file():
+            (other / file.name).write_bytes(file.read_bytes())
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"thresholds": {"span": 0.4}}))
+    assert not set(graphs(other, quantised=False)) & set(made)
+
+
+def test_several_may_start_at_once(model_folder, cache):
+    with ThreadPoolExecutor(2) as pool:
+        files = set(pool.map(lambda _: graphs(model_folder, quantised=False), range(2)))
+    assert len(files) == 1
+    assert sorted(path.name for path in cache.rglob("*") if path.is_file()) == ["clusters.onnx", "model.onnx"]
+    assert load(model_folder, runtime="onnx")(REPORT).text == REPORT
+
+
+def test_8_bit_integers_change_scores_a_little(model_folder, cache):
+    whole, small = load(model_folder, runtime="onnx"), load(model_folder, runtime="onnx", quantised=True)
+    difference = np.abs(tags(whole) - tags(small))
+    assert 0 < difference.max() < 0.2
+    assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", "model_int8.onnx"]
+
+
+def tags(nlp):
+    """A number a candidate that does not depend on which candidates there are."""
+    ((_, readings),) = nlp.read([REPORT])
+    return readings[0].scores[:1]
+
+
+def test_an_extractor_goes_to_another_process(model_folder):
+    nlp = load(model_folder, runtime="onnx")
+    assert key(pickle.loads(pickle.dumps(nlp))(REPORT)) == key(nlp(REPORT))
+
+
+def test_once_the_files_are_there_torch_is_not_needed(model_folder, cache):
+    graphs(model_folder, quantised=False)
+    use = "conflict_nlp.load(sys.argv[1], runtime='auto', device='cpu')('Gunmen shot two officers.')"
+    script = f"import sys, conflict_nlp; {use}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script, str(model_folder)], check=True, env={**os.environ, "HF_ASSETS_CACHE": str(cache)})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"runtime": "tensorrt"}, "none of auto, torch, onnx"),
+        ({"runtime": "onnx", "device": "cuda"}, "computes on the CPU, not on cuda"),
+        ({"runtime": "onnx", "half": True}, "no half precision"),
+        ({"runtime": "torch", "quantised": True}, "use runtime 'onnx'"),
+        ({"quantised": True}, "use runtime 'onnx'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(model_folder, options, message):
+    with pytest.raises(ModelError, match=message) as error:
+        load(model_folder, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_a_cache_that_cannot_be_written_is_named(model_folder, cache):
+    cache.write_text("a file")
+    with pytest.raises(ModelError, match="HF_ASSETS_CACHE"):
+        load(model_folder, runtime="onnx")
+
+
+def test_without_onnxruntime_auto_is_torch_and_onnx_says_what_to_install(model_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr("conflict_nlp.onnx.choice.find_spec", lambda name: None)
+    assert load(model_folder, runtime="auto", device="cpu").model.device.type == "cpu"
+    with pytest.raises(ModelError, match=r"conflict-nlp\[onnx\]"):
+        load(model_folder, runtime="onnx")
+
+
+def test_the_command_takes_a_runtime(model_folder):
+    for runtime in ("torch", "onnx"):
+        result = CliRunner().invoke(app, ["extract", "--example", "--model", str(model_folder), "--runtime", runtime, "--device", "cpu", "--format", "jsonl"])
+        assert result.exit_code == 0, result.output
