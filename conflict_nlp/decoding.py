@@ -137,7 +137,8 @@ def read_windows(output: WindowOutputs, windows: Sequence[Window], slots: Sequen
 
 def sigmoid(logits: Floats) -> Floats:
     """Logits -> probabilities, by the tangent, which overflows nowhere."""
-    return 0.5 * (1 + np.tanh(0.5 * logits))
+    probabilities: Floats = 0.5 * (1 + np.tanh(0.5 * logits))
+    return probabilities
 
 
 def _suppress(spans: Ints, labels: Ints, scores: Floats) -> Ints:

@@ -24,7 +24,6 @@ from conflict_nlp.evaluation.ceaf_files import document_key, read_gold
 from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats.muc4 import MUC4, texts
 
-WIDE = (0.06, 0.08, 0.1, 0.12, *GRID, 0.8, 0.85, 0.9)
 NEVER = 1.0  # of the cluster threshold: mentions are merged by their words alone
 
 
@@ -62,7 +61,7 @@ def tune(nlp: Extractor, ids: Sequence[str], readings: Readings, gold: dict[str,
     for _ in range(2):
         best = max((best, *(replace(best, cluster=step) for step in (*CLUSTER_GRID, NEVER))), key=value)
         for role in MUC4.names:
-            best = max((best, *(replace(best, spans={**best.spans, role: step}) for step in WIDE)), key=value)
+            best = max((best, *(replace(best, spans={**best.spans, role: step}) for step in (*GRID, 0.8, 0.85, 0.9))), key=value)
     return best
 
 
