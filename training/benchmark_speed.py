@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,7 +25,7 @@ from conflict_nlp.formats.jsonl import json_lines
 from conflict_nlp.precision import half_of
 
 CORPUS = Path(__file__).parent / "corpus" / "train.jsonl"
-PACKAGES = ("torch", "transformers", "tokenizers", "spacy", "en-core-web-sm")
+PACKAGES = ("torch", "onnxruntime", "transformers", "tokenizers", "spacy", "en-core-web-sm")
 LONG = 8  # reports in a long text
 PIPELINE_BATCHES = (1, 8, 32)  # the pipeline is measured with the best of these
 SPECIAL = {"unk_token": "[UNK]", "sep_token": "[SEP]", "pad_token": "[PAD]", "cls_token": "[CLS]", "mask_token": "[MASK]"}
@@ -50,7 +51,7 @@ def speed(
         for name, system in systems.items():
             seconds[name].append(timed(system, texts))
     rates = {name: words / statistics.median(values) for name, values in seconds.items()}
-    pairs = [(name, other) for name in ("single", "half") for other in ("pipeline", "spacy") if {name, other} <= rates.keys()]
+    pairs = [(name, other) for name in ("single", "half", "onnx", "onnx int8") for other in ("pipeline", "spacy") if {name, other} <= rates.keys()]
     ratios = {f"{name} / {other}": rates[name] / rates[other] for name, other in pairs}
     figures: dict[str, Any] = {"texts": len(texts), "words": words, "rounds": rounds, "threads": torch.get_num_threads()}
     figures |= {"words_per_second": {name: round(rate) for name, rate in rates.items()}, "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()}}
@@ -72,6 +73,10 @@ def made(texts: Sequence[str]) -> Iterator[tuple[str, System]]:
     if half_of(nlp.device) is not None:
         half = conflict_nlp.load(device="cpu", half=True)
         yield "half", lambda some: list(half.pipe(some))
+    if find_spec("onnxruntime") is not None:
+        onnx, int8 = (conflict_nlp.load(device="cpu", runtime="onnx", quantised=quantised) for quantised in (False, True))
+        yield "onnx", lambda some: list(onnx.pipe(some))
+        yield "onnx int8", lambda some: list(int8.pipe(some))
     classifier = pipeline(nlp)
     best = min(PIPELINE_BATCHES, key=lambda size: timed(lambda some: classifier(some, batch_size=size), texts[:32]))
     yield "pipeline", lambda some: classifier(list(some), batch_size=best)
