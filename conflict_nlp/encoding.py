@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 
+WINDOW, OVERLAP = 320, 80  # tokens of a window, and those that neighbours share, where a model says nothing else
 MAX_WORD_TOKENS = 16  # a longer "word" is noise; its tail would fill windows by itself
 CHUNK = 16_384  # characters tokenized at a time, so that memory does not grow with the text
 

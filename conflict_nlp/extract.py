@@ -18,6 +18,7 @@ from conflict_nlp.document import Document
 from conflict_nlp.flat import FlatTable
 from conflict_nlp.formats.files import decode, read_bytes
 from conflict_nlp.formats.jsonl import dump, json_lines
+from conflict_nlp.onnx.choice import Runtime
 from conflict_nlp.schema import Schema
 
 
@@ -32,14 +33,6 @@ class OutputFormat(str, Enum):
     json = "json"
     jsonl = "jsonl"
     csv = "csv"
-
-
-class Runtime(str, Enum):
-    """What computes the model."""
-
-    auto = "auto"
-    torch = "torch"
-    onnx = "onnx"
 
 
 @dataclass(frozen=True)

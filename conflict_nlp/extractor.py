@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import fields
 from itertools import count
 from os import PathLike
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from conflict_nlp.batching import LOOKAHEAD, BatchLimit, Job, Waiting, padded, padded_tokens
-from conflict_nlp.decoding import Thresholds, WindowOutputs, WindowReading, assemble, read_windows
+from conflict_nlp.decoding import Thresholds, WindowReading, assemble, read_windows
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
 from conflict_nlp.loading import ModelError, load_pretrained, load_tokenizer, locate, resolve_device
@@ -73,9 +69,7 @@ class Extractor:
     @property
     def device(self) -> torch.device:
         """Where the model runs."""
-        import torch
-
-        return torch.device("cpu") if isinstance(self.model, OnnxModel) else self.model.device
+        return self.model.device
 
     def __call__(self, text: str) -> Document:
         """Label one text; an empty or blank one gives a document without spans.
@@ -140,7 +134,7 @@ class Extractor:
 
     def assemble(self, text: str, readings: Sequence[WindowReading], thresholds: Thresholds) -> Document:
         """The document that the readings of a text make under some thresholds."""
-        return assemble(text, readings, self.schema, self.model.slots, thresholds, self._cluster_score)
+        return assemble(text, readings, self.schema, self.model.slots, thresholds, self.model.cluster_scores)
 
     def _run(self, waiting: Sequence[Waiting], limit: BatchLimit) -> None:
         with self._lock:  # two batches at once would want twice the memory
@@ -155,46 +149,31 @@ class Extractor:
 
     def _fits(self, batch: Sequence[Waiting]) -> bool:
         """Read a batch, if the device's memory is enough."""
-        if isinstance(self.model, OnnxModel):
-            self._read_batch(batch)
-            return True
-        import torch
-
         try:
             self._read_batch(batch)
             return True
-        except torch.OutOfMemoryError:
+        except _no_memory():
             self._room = padded_tokens(batch) // 2
+        import torch
+
         if self.device.type == "cuda":  # out of the handler, whose traceback holds the tensors
             torch.cuda.empty_cache()
         return False
 
     def _read_batch(self, batch: Sequence[Waiting]) -> None:
         windows = [window for _, _, window in batch]
-        arrays = padded(windows, self.tokenizer.pad_token_id or 0)
-        output = self.model.outputs(arrays) if isinstance(self.model, OnnxModel) else _by_torch(self.model, arrays, self.half)
+        output = self.model.outputs(padded(windows, self.tokenizer.pad_token_id or 0), self.half)
         for (job, index, _), reading in zip(batch, read_windows(output, windows, self.model.slots), strict=True):
             job.readings[index] = reading
             job.missing -= 1
         self.tokens_read += sum(len(window.input_ids) for window in windows)
 
-    def _cluster_score(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        if isinstance(self.model, OnnxModel):
-            return self.model.cluster_scores(left, right, distance)
-        import torch
 
-        with torch.inference_mode():
-            arrays = (torch.from_numpy(array).to(self.device) for array in (left, right, distance))
-            scores: npt.NDArray[np.float32] = self.model.cluster_logits(*arrays).sigmoid().cpu().numpy()
-        return scores
-
-
-def _by_torch(model: ConflictModel, arrays: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None) -> WindowOutputs:
+def _no_memory() -> type[Exception]:
+    """What torch raises where memory is short; asked for only once something was raised, so that torch is not imported for it."""
     import torch
 
-    with torch.inference_mode(), torch.autocast(model.device.type, half, enabled=half is not None):
-        output = model(**{name: torch.from_numpy(array).to(model.device) for name, array in arrays.items()})
-    return WindowOutputs(*(output[field.name].cpu().numpy() for field in fields(WindowOutputs)))
+    return torch.OutOfMemoryError
 
 
 def _drain(pending: deque[Job]) -> Iterator[tuple[str, list[WindowReading]]]:
@@ -222,7 +201,7 @@ def load(
     device: str | torch.device = "auto",
     thresholds: Mapping[str, Any] | None = None,
     half: bool = False,
-    runtime: Literal["auto", "torch", "onnx"] = "torch",
+    runtime: str = "torch",
     quantised: bool = False,
 ) -> Extractor:
     """An extractor, ready to label texts.
@@ -250,7 +229,7 @@ def load(
         read, tokenizer = OnnxModel(folder, config, quantised), load_tokenizer(folder)
     else:
         place = resolve_device(str(device))
-        read, tokenizer = load_pretrained(model, encoder)
+        read, tokenizer = load_pretrained(folder, encoder)
         read.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device
         precision = half_of(place) if half else None
     try:

@@ -8,9 +8,11 @@ biaffine as in Dozat and Manning (2017), with the distance between the two spans
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedConfig, PreTrainedModel
@@ -18,7 +20,8 @@ from transformers.utils.generic import ModelOutput
 
 from conflict_nlp.adapters import Adapter, attach, digest, rest
 from conflict_nlp.attention import fuse
-from conflict_nlp.encoding import AttributeSlot, attribute_slots
+from conflict_nlp.decoding import WindowOutputs
+from conflict_nlp.encoding import OVERLAP, WINDOW, AttributeSlot, attribute_slots
 from conflict_nlp.heads import ClusterScorer, PairScorer, SpanScorer
 from conflict_nlp.losses import GoldBatch, Logits, losses
 from conflict_nlp.proposal import Candidates, propose
@@ -59,8 +62,8 @@ class ConflictConfig(PreTrainedConfig):
         span_layers: int = 1,
         pair_size: int = 128,
         max_starts: int = 96,
-        window: int = 320,
-        overlap: int = 80,
+        window: int = WINDOW,
+        overlap: int = OVERLAP,
         thresholds: Mapping[str, Any] | None = None,
         head_dropout: float = 0.1,
         loss_weights: Mapping[str, float] | None = None,
@@ -166,7 +169,7 @@ class ConflictModel(PreTrainedModel):
             ValueError: the window is longer than what the encoder reads, or the adapter does not fit the encoder.
         """
         pretrained = AutoModel.from_pretrained(encoder, dtype=torch.float32, use_safetensors=True, **(encoder_settings or {}))
-        window = settings.get("window", min(320, longest_window(pretrained.config)))
+        window = settings.get("window", min(WINDOW, longest_window(pretrained.config)))
         defaults = {"encoder_name": encoder, "window": window, "overlap": window // 4}
         config = ConflictConfig(encoder=pretrained.config.to_dict(), schema=schema.to_dict(), **{**defaults, **settings})
         model = cls(config)
@@ -250,6 +253,20 @@ class ConflictModel(PreTrainedModel):
     def weighed(self, losses: Mapping[str, Tensor]) -> Tensor:
         """One loss of all heads', each counted as the configuration says."""
         return torch.stack([self.config.loss_weights[head] * loss for head, loss in losses.items()]).sum()
+
+    @torch.inference_mode()
+    def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
+        """What the model says of a batch of windows as :func:`conflict_nlp.batching.padded` makes it, in half precision if one is named."""
+        with torch.autocast(self.device.type, half, enabled=half is not None):
+            output = self(**{name: torch.from_numpy(array).to(self.device) for name, array in batch.items()})
+        return WindowOutputs(*(output[field.name].cpu().numpy() for field in fields(WindowOutputs)))
+
+    @torch.inference_mode()
+    def cluster_scores(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Probabilities [N] that two mentions are of one event, from the ``cluster_states`` [N, 64] of both and their distance [N] in words."""
+        arrays = (torch.from_numpy(array).to(self.device) for array in (left, right, distance))
+        scores: npt.NDArray[np.float32] = self.cluster_logits(*arrays).sigmoid().cpu().numpy()
+        return scores
 
     def cluster_logits(self, left: Tensor, right: Tensor, distance: Tensor) -> Tensor:
         """Whether two anchors mention one event: ``cluster_states`` [..., 64] of both and their distance in words [...] -> logits [...]."""

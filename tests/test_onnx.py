@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from conflict_nlp import ModelError, load
 from conflict_nlp.cli import app
-from conflict_nlp.onnx.export import graphs
+from conflict_nlp.onnx.files import graphs
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -44,7 +44,7 @@ def test_both_runtimes_find_the_same(model_folder, batch_size):
     assert onnx.schema == torch.schema
 
 
-def test_files_are_made_once_and_anew_for_other_weights(model_folder, cache, tmp_path):
+def test_files_are_made_once_and_anew_for_another_configuration(model_folder, cache, tmp_path):
     load(model_folder, runtime="onnx")
     made = {file: file.stat().st_mtime_ns for file in cache.rglob("*.onnx")}
     load(model_folder, runtime="onnx")
@@ -70,13 +70,12 @@ def test_several_may_start_at_once(model_folder, cache):
 
 def test_8_bit_integers_change_scores_a_little(model_folder, cache):
     whole, small = load(model_folder, runtime="onnx"), load(model_folder, runtime="onnx", quantised=True)
-    difference = np.abs(tags(whole) - tags(small))
+    difference = np.abs(first_score(whole) - first_score(small))
     assert 0 < difference.max() < 0.2
     assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", "model_int8.onnx"]
 
 
-def tags(nlp):
-    """A number a candidate that does not depend on which candidates there are."""
+def first_score(nlp):
     ((_, readings),) = nlp.read([REPORT])
     return readings[0].scores[:1]
 

@@ -44,3 +44,13 @@ def test_missing_and_changed_texts_are_named_and_nothing_is_written(annotated, t
     assert texts[3]["id"] in result.output
     assert texts[4]["id"] not in result.output
     assert not (tmp_path / "out.jsonl").exists()
+
+
+@pytest.mark.parametrize("line", ["{", '{"id": "d1", "text": "An annotated document with its text."}'])
+def test_a_line_that_is_no_annotation_is_named(annotated, tmp_path, line):
+    (tmp_path / "standoff.jsonl").write_text((tmp_path / "standoff.jsonl").read_text() + line + "\n")
+    result = run("join", tmp_path / "standoff.jsonl", tmp_path / "annotated.jsonl", tmp_path / "out.jsonl")
+    assert result.exit_code == 2
+    assert "standoff.jsonl" in result.output
+    assert "21" in result.output
+    assert not (tmp_path / "out.jsonl").exists()

@@ -52,7 +52,8 @@ def speed(
         for name, system in systems.items():
             seconds[name].append(timed(system, texts))
     rates = {name: words / statistics.median(values) for name, values in seconds.items()}
-    pairs = [(name, other) for name in ("single", "half", "onnx", "onnx int8") for other in ("pipeline", "spacy") if {name, other} <= rates.keys()]
+    others = [name for name in ("pipeline", "spacy") if name in rates]
+    pairs = [(name, other) for name in rates if name not in others for other in others]
     ratios = {f"{name} / {other}": rates[name] / rates[other] for name, other in pairs}
     figures: dict[str, Any] = {"texts": len(texts), "words": words, "rounds": rounds, "threads": torch.get_num_threads()}
     figures |= {"words_per_second": {name: round(rate) for name, rate in rates.items()}, "ratios": {name: round(ratio, 2) for name, ratio in ratios.items()}}

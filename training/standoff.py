@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from conflict_nlp.document import Document
+from conflict_nlp.extract import JsonLines
 from conflict_nlp.formats.files import FormatError, replacing
 from conflict_nlp.formats.jsonl import dump, json_lines, read_all, write_documents
 
@@ -65,16 +66,24 @@ def joined(annotation: Path, texts: Path) -> Iterator[Document]:
     """The documents that annotation and texts make, in the order of the annotation.
 
     Raises:
-        FormatError: a text is missing, or is not the one that was annotated; the message names all such ids.
+        FormatError: a line is none that ``strip`` has written; or a text is missing, or is not the one that was annotated, and the message names all such ids.
+        InputError: a line of the texts is no report.
     """
-    wanted = [data for _, data, _ in json_lines(annotation) if data is not None]
+    wanted = list(_annotation(annotation))
     ids = {data["id"] for data in wanted}
-    known = {data["id"]: data["text"] for _, data, _ in json_lines(texts) if data is not None and data.get("id") in ids}
+    known = {report.id: report.text for report in JsonLines(texts).reports() if report.id in ids}
     wrong = [data["id"] for data in wanted if data["id"] not in known or digest(known[data["id"]]) != data["hash"]]
     if wrong:
         raise FormatError(f"{texts} lacks these texts, or has others under their ids: {', '.join(wrong)}")
     for data in wanted:
         yield Document.from_dict({"id": data["id"], "text": known[data["id"]], "spans": data["spans"], "links": data["links"]})
+
+
+def _annotation(path: Path) -> Iterator[dict[str, Any]]:
+    for where, data, problem in json_lines(path):
+        if data is None or not {"id", "hash", "spans", "links"} <= data.keys():
+            raise FormatError(f"{where}: {problem or 'no annotation that strip has written'}")
+        yield data
 
 
 def digest(text: str) -> str:

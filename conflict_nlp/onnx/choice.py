@@ -5,13 +5,20 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from conflict_nlp.loading import ModelError
 
-RUNTIMES = ("auto", "torch", "onnx")
+
+class Runtime(str, Enum):
+    """What computes a model."""
+
+    auto = "auto"
+    torch = "torch"
+    onnx = "onnx"
 
 
 def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, half: bool, quantised: bool) -> str:
@@ -28,8 +35,8 @@ def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, h
     Raises:
         ModelError: there is no such runtime, or it cannot do what is asked of it.
     """
-    if runtime not in RUNTIMES:
-        raise ModelError(f"runtime {runtime!r} is none of {', '.join(RUNTIMES)}")
+    if runtime not in (known := [name.value for name in Runtime]):
+        raise ModelError(f"runtime {runtime!r} is none of {', '.join(known)}")
     against = _against(config, device, half)
     if runtime == "onnx" and against:
         raise ModelError(f"{folder}: runtime 'onnx' {against}, or use runtime 'torch'")

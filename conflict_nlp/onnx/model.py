@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from conflict_nlp.decoding import WindowOutputs, sigmoid
-from conflict_nlp.encoding import attribute_slots
+from conflict_nlp.encoding import OVERLAP, WINDOW, attribute_slots
 from conflict_nlp.loading import ModelError, first_line
-from conflict_nlp.onnx.export import OUTPUTS, PAIR, graphs
+from conflict_nlp.onnx.files import graphs
 from conflict_nlp.schema import Schema
+
+if TYPE_CHECKING:
+    import torch
+
+OUTPUTS = tuple(field.name for field in fields(WindowOutputs))
+PAIR = ("left", "right", "distance")
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,14 @@ class OnnxModel:
         folder: of a whole model, not an adapter.
         config: its ``config.json``.
         quantised: whether the encoder computes in 8-bit integers.
-        threads: of ONNX Runtime; ``None`` for as many as there are cores.
 
     Raises:
         ModelError: ``onnxruntime`` is not installed, or the model cannot be exported.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False, threads: int | None = None) -> None:
-        self.folder, self.quantised, self.threads = folder, quantised, threads
-        self.config = Settings(config.get("window", 320), config.get("overlap", 80), dict(config.get("thresholds") or {}))
+    def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False) -> None:
+        self.folder, self.quantised = folder, quantised
+        self.config = Settings(config.get("window", WINDOW), config.get("overlap", OVERLAP), dict(config.get("thresholds") or {}))
         self.label_schema = Schema.from_dict(config["schema"])
         self.slots = attribute_slots(self.label_schema)
         self._start()
@@ -52,7 +57,6 @@ class OnnxModel:
         except ModuleNotFoundError as error:
             raise ModelError("runtime 'onnx' needs onnxruntime: pip install 'conflict-nlp[onnx]', or use runtime 'torch'") from error
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self.threads or 0
         options.log_severity_level = 3
         try:
             files = graphs(self.folder, self.quantised)
@@ -69,11 +73,18 @@ class OnnxModel:
         self.__dict__.update(state)
         self._start()
 
-    def outputs(self, batch: Mapping[str, npt.NDArray[Any]]) -> WindowOutputs:
-        """What the model says of a batch of windows, see :func:`conflict_nlp.batching.padded`."""
+    @property
+    def device(self) -> torch.device:
+        """The CPU, always."""
+        import torch
+
+        return torch.device("cpu")
+
+    def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
+        """As of :meth:`conflict_nlp.modeling.ConflictModel.outputs`; there is no half precision."""
         return WindowOutputs(*self._model.run(OUTPUTS, dict(batch)))
 
     def cluster_scores(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Probabilities [N] that two mentions are of one event, from the ``cluster_states`` [N, 64] of both and their distance [N] in words."""
+        """As of :meth:`conflict_nlp.modeling.ConflictModel.cluster_scores`."""
         (logits,) = self._pairs.run(None, dict(zip(PAIR, (left, right, distance), strict=True)))
         return sigmoid(logits)
