@@ -12,6 +12,9 @@ import numpy.typing as npt
 from conflict_nlp.decoding import WindowReading
 from conflict_nlp.encoding import Window
 
+BATCH_TOKENS = {"cpu": 1024, "mps": 16_384, "cuda": 32_768}
+"""Tokens, padding included, that fill a device: more do not fit the caches of a processor, and fewer leave a GPU idle."""
+
 LOOKAHEAD = 8  # batches that are read ahead, so that windows of one length can share a batch
 
 
@@ -32,8 +35,8 @@ Waiting: TypeAlias = tuple[Job, int, Window]
 class BatchLimit:
     """What the model reads at once: so many windows or, where ``tokens`` is given, as many as give so many tokens with their padding."""
 
-    windows: int
-    tokens: int | None
+    windows: int = 1
+    tokens: int | None = None
 
     @property
     def texts(self) -> int:

@@ -9,14 +9,15 @@ from os import PathLike
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from conflict_nlp.batching import LOOKAHEAD, BatchLimit, Job, Waiting, padded, padded_tokens
-from conflict_nlp.decoding import Thresholds, WindowReading, assemble, read_windows
+from conflict_nlp.batching import LOOKAHEAD, BatchLimit, Job, Waiting, padded
+from conflict_nlp.decoding import Thresholds, WindowOutputs, WindowReading, assemble, read_windows
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
 from conflict_nlp.loading import ModelError, load_pretrained, load_tokenizer, locate, resolve_device
 from conflict_nlp.onnx.choice import chosen
 from conflict_nlp.onnx.model import OnnxModel
 from conflict_nlp.precision import half_of
+from conflict_nlp.reading import Batch, InTurn, Reader, SideBySide
 from conflict_nlp.schema import Schema
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
     from conflict_nlp.modeling import ConflictModel
 
-__all__ = ["BATCH_SIZE", "LOOKAHEAD", "Extractor", "checked", "load"]
-
-BATCH_SIZE = 16
+__all__ = ["LOOKAHEAD", "Extractor", "checked", "load"]
 
 
 class Extractor:
@@ -52,14 +51,18 @@ class Extractor:
         self.windower = Windower(tokenizer, model.config.window, model.config.overlap)
         self.half: torch.dtype | None = None
         self.tokens_read = 0
-        self._room: float = float("inf")  # tokens with padding that fit the memory, once more did not
-        self._lock = Lock()
+        self._start()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_lock"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_lock", "_reader")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=Lock())
+        self.__dict__.update(state)
+        self._start()
+
+    def _start(self) -> None:
+        self._lock = Lock()
+        self._reader: Reader = InTurn(self._outputs) if self.model.threads == 1 else SideBySide(self._outputs, self.model.threads)
 
     @property
     def schema(self) -> Schema:
@@ -79,33 +82,49 @@ class Extractor:
         """
         return next(self.pipe([checked(text)]))
 
-    def pipe(self, texts: Iterable[str], batch_size: int = BATCH_SIZE, batch_tokens: int | None = None) -> Iterator[Document]:
+    def pipe(self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None) -> Iterator[Document]:
         """Label texts in order, as they come: at most 8 batches of windows wait for the model, however long the stream or a text is.
 
         Args:
             texts: any iterable, endless ones too.
-            batch_size: windows that the model reads at once.
-            batch_tokens: tokens, padding included, that the model reads at once; in place of ``batch_size``, for texts of very different lengths.
+            batch_size: windows that the model reads at once, instead of a number of tokens.
+            batch_tokens: tokens, padding included, that the model reads at once; by default 1,024 on a CPU, 16,384 on mps and 32,768 on cuda. It counts
+                before ``batch_size``.
 
         Raises:
             TypeError: a text is no ``str``; the message gives its number.
         """
         return (self.assemble(text, readings, self.thresholds) for text, readings in self.read(texts, batch_size, batch_tokens))
 
-    def read(self, texts: Iterable[str], batch_size: int = BATCH_SIZE, batch_tokens: int | None = None) -> Iterator[tuple[str, list[WindowReading]]]:
+    def read(self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None) -> Iterator[tuple[str, list[WindowReading]]]:
         """Each text with what the model saw in its windows, before any threshold; :meth:`assemble` makes the document of it."""
         if isinstance(texts, str | bytes):
             raise TypeError("pipe wants an iterable of texts: call the extractor itself for one text")
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}, it has to be 1 or more")
-        if batch_tokens is not None and batch_tokens < 1:
-            raise ValueError(f"batch_tokens is {batch_tokens}, it has to be 1 or more")
-        return self._read(texts, BatchLimit(batch_size, batch_tokens))
+        for name, value in (("batch_size", batch_size), ("batch_tokens", batch_tokens)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}, it has to be 1 or more")
+        if batch_tokens is not None or batch_size is None:
+            return self._read(texts, BatchLimit(tokens=batch_tokens or self.model.tokens_at_once))
+        return self._read(texts, BatchLimit(windows=batch_size))
 
     def _read(self, texts: Iterable[str], limit: BatchLimit) -> Iterator[tuple[str, list[WindowReading]]]:
         pending: deque[Job] = deque()
         waiting: list[Waiting] = []
+        running: deque[Iterator[tuple[Batch, WindowOutputs]]] = deque()
         tokens = 0
+
+        def run() -> None:
+            nonlocal tokens
+            running.append(self._reader.start(limit.batches(waiting)))
+            self._take(running, self._reader.ahead)
+            waiting.clear()
+            tokens = 0
+
+        def finish() -> Iterator[tuple[str, list[WindowReading]]]:
+            run()
+            self._take(running, 0)
+            return _drain(pending)
+
         stream = iter(texts)
         for number in count(1):
             try:
@@ -113,8 +132,7 @@ class Extractor:
             except StopIteration:
                 break
             except Exception:
-                self._run(waiting, limit)  # what came before is not lost
-                yield from _drain(pending)
+                yield from finish()  # what came before is not lost
                 raise
             pending.append(job)
             for window in self.windower.windows(job.text):
@@ -123,57 +141,29 @@ class Extractor:
                 job.readings.append(None)
                 job.missing += 1
                 if limit.reached(len(waiting), tokens):
-                    self._run(waiting, limit)
-                    waiting, tokens = [], 0
-            if len(pending) >= limit.texts:
-                self._run(waiting, limit)
-                waiting, tokens = [], 0
+                    run()
+            if len(pending) >= limit.texts * (1 + len(running)):
+                run()
             yield from _drain(pending)
-        self._run(waiting, limit)
-        yield from _drain(pending)
+        yield from finish()
 
     def assemble(self, text: str, readings: Sequence[WindowReading], thresholds: Thresholds) -> Document:
         """The document that the readings of a text make under some thresholds."""
         return assemble(text, readings, self.schema, self.model.slots, thresholds, self.model.cluster_scores)
 
-    def _run(self, waiting: Sequence[Waiting], limit: BatchLimit) -> None:
-        with self._lock:  # two batches at once would want twice the memory
-            batches = deque(limit.batches(waiting))
-            while batches:
-                batch = batches.popleft()
-                if len(batch) > 1 and (padded_tokens(batch) > self._room or not self._fits(batch)):
-                    middle = len(batch) // 2
-                    batches.extendleft((batch[middle:], batch[:middle]))
-                elif len(batch) == 1:
-                    self._read_batch(batch)
+    def _take(self, running: deque[Iterator[tuple[Batch, WindowOutputs]]], leave: int) -> None:
+        """Give their readings to the jobs of all lots of batches under way but the last ones."""
+        while len(running) > leave:
+            for batch, output in running.popleft():
+                windows = [window for _, _, window in batch]
+                for (job, index, _), reading in zip(batch, read_windows(output, windows, self.model.slots), strict=True):
+                    job.readings[index] = reading
+                    job.missing -= 1
+                with self._lock:
+                    self.tokens_read += sum(len(window.input_ids) for window in windows)
 
-    def _fits(self, batch: Sequence[Waiting]) -> bool:
-        """Read a batch, if the device's memory is enough."""
-        try:
-            self._read_batch(batch)
-            return True
-        except _no_memory():
-            self._room = padded_tokens(batch) // 2
-        import torch
-
-        if self.device.type == "cuda":  # out of the handler, whose traceback holds the tensors
-            torch.cuda.empty_cache()
-        return False
-
-    def _read_batch(self, batch: Sequence[Waiting]) -> None:
-        windows = [window for _, _, window in batch]
-        output = self.model.outputs(padded(windows, self.tokenizer.pad_token_id or 0), self.half)
-        for (job, index, _), reading in zip(batch, read_windows(output, windows, self.model.slots), strict=True):
-            job.readings[index] = reading
-            job.missing -= 1
-        self.tokens_read += sum(len(window.input_ids) for window in windows)
-
-
-def _no_memory() -> type[Exception]:
-    """What torch raises where memory is short; asked for only once something was raised, so that torch is not imported for it."""
-    import torch
-
-    return torch.OutOfMemoryError
+    def _outputs(self, batch: Batch) -> WindowOutputs:
+        return self.model.outputs(padded([window for _, _, window in batch], self.tokenizer.pad_token_id or 0), self.half)
 
 
 def _drain(pending: deque[Job]) -> Iterator[tuple[str, list[WindowReading]]]:

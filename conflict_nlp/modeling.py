@@ -20,6 +20,7 @@ from transformers.utils.generic import ModelOutput
 
 from conflict_nlp.adapters import Adapter, attach, digest, rest
 from conflict_nlp.attention import fuse
+from conflict_nlp.batching import BATCH_TOKENS
 from conflict_nlp.decoding import WindowOutputs
 from conflict_nlp.encoding import OVERLAP, WINDOW, AttributeSlot, attribute_slots
 from conflict_nlp.heads import ClusterScorer, PairScorer, SpanScorer
@@ -253,6 +254,14 @@ class ConflictModel(PreTrainedModel):
     def weighed(self, losses: Mapping[str, Tensor]) -> Tensor:
         """One loss of all heads', each counted as the configuration says."""
         return torch.stack([self.config.loss_weights[head] * loss for head, loss in losses.items()]).sum()
+
+    threads = 1
+    """Batches that it reads beside one another."""
+
+    @property
+    def tokens_at_once(self) -> int:
+        """How many it reads best on its device."""
+        return BATCH_TOKENS.get(self.device.type, BATCH_TOKENS["cuda"])
 
     @torch.inference_mode()
     def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:

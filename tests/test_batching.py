@@ -16,8 +16,8 @@ def test_batches_filled_by_tokens_give_the_same(tiny, tokens):
 
 
 def test_no_batch_is_larger_than_its_tokens_and_windows_of_a_length_share_it(tiny, monkeypatch):
-    seen, read = [], tiny._read_batch
-    monkeypatch.setattr(tiny, "_read_batch", lambda batch: (seen.append(batch), read(batch)))
+    seen, start = [], tiny._reader.start
+    monkeypatch.setattr(tiny._reader, "start", lambda batches: start(seen.append(batch) or batch for batch in batches))
     list(tiny.pipe(TEXTS * 20, batch_tokens=256))
     assert len(seen) < sum(len(batch) for batch in seen) / 4
     assert all(padded_tokens(batch) <= 256 for batch in seen)

@@ -49,9 +49,14 @@ def test_endless_empty_texts_come_out_too(tiny):
 
 
 def test_a_long_text_does_not_hold_back_more_windows_than_the_look_ahead(tiny, monkeypatch):
-    sizes = []
-    run = tiny._run
-    monkeypatch.setattr(tiny, "_run", lambda waiting, batch_size: (sizes.append(len(waiting)), run(waiting, batch_size)))
+    sizes, start = [], tiny._reader.start
+
+    def watched(batches):
+        lot = list(batches)
+        sizes.append(sum(map(len, lot)))
+        return start(lot)
+
+    monkeypatch.setattr(tiny._reader, "start", watched)
     document = next(tiny.pipe([REPORT * 60], batch_size=2))
     assert len(sizes) > 2
     assert max(sizes) <= 2 * LOOKAHEAD

@@ -26,7 +26,7 @@ from conflict_nlp.evaluation.bootstrap import RESAMPLES
 from conflict_nlp.evaluation.report import Report, Settings, report
 from conflict_nlp.evaluation.slices import LENGTH
 from conflict_nlp.evaluation.tables import main_key
-from conflict_nlp.extractor import BATCH_SIZE, Extractor
+from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats.jsonl import read_all
 
 FIELDS = ("source", "theme", "register")
@@ -49,7 +49,7 @@ def main(
     log: Annotated[Path | None, typer.Option(help="The log.csv of the training run; if not given, the one in MODEL, if there is one.")] = None,
     slices: Annotated[list[str] | None, typer.Option("--slice", help="Field to slice by, may be repeated; else length, source, theme, register.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
-    batch_size: Annotated[int, typer.Option(help="Windows that the model reads at once.", min=1)] = BATCH_SIZE,
+    batch_size: Annotated[int | None, typer.Option(help="Windows that the model reads at once. [default: by the device]", min=1)] = None,
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=1)] = RESAMPLES,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from conflict_nlp.extractor import Extractor
 
 MAX_CHARS = 1_000_000
-BATCH_TOKENS = {"cpu": 4096, "mps": 16_384, "cuda": 32_768}
 
 _extractors: dict[str, Extractor] = {}  # a process loads a model once, however many copies of a labeller reach it
 _loading = Lock()
@@ -34,7 +33,7 @@ class Labeller:
         device: see :func:`conflict_nlp.load`.
         text: the column with the texts.
         thresholds: see :func:`conflict_nlp.load`.
-        batch_tokens: tokens, padding included, that the model reads at once; by default 4,096 on a CPU and 32,768 on a GPU.
+        batch_tokens: tokens, padding included, that the model reads at once; by default as :meth:`conflict_nlp.Extractor.pipe` has it.
         max_chars: a longer text is an error.
         half: whether to compute in half precision, see :func:`conflict_nlp.load`; if not said, a GPU does and a CPU does not.
         views: whether the views of :mod:`conflict_nlp.batch.tables` are added too.
@@ -130,23 +129,19 @@ class Labeller:
     def _documents(self, texts: Sequence[str]) -> list[Document | str]:
         """Their documents; where a text breaks something, what it was, and the others are labelled all the same."""
         try:
-            return list(self._pipe(texts))
+            return list(self.extractor.pipe(texts, batch_tokens=self.batch_tokens))
         except Exception as error:
             if _not_the_texts_fault(error):
                 raise
         found: list[Document | str] = []
         for text in texts:
             try:
-                found += self._pipe([text])
+                found += self.extractor.pipe([text], batch_tokens=self.batch_tokens)
             except Exception as error:
                 if _not_the_texts_fault(error):
                     raise
                 found.append(f"labelling failed: {type(error).__name__}: {' '.join(str(error).split())[:200]}")
         return found
-
-    def _pipe(self, texts: Sequence[str]) -> Iterator[Document]:
-        tokens = self.batch_tokens or BATCH_TOKENS.get(self.extractor.device.type, BATCH_TOKENS["cuda"])
-        return self.extractor.pipe(texts, batch_tokens=tokens)
 
 
 def _not_the_texts_fault(error: Exception) -> bool:

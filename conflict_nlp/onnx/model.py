@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from conflict_nlp.batching import BATCH_TOKENS, LOOKAHEAD
 from conflict_nlp.decoding import WindowOutputs, sigmoid
 from conflict_nlp.encoding import OVERLAP, WINDOW, attribute_slots
 from conflict_nlp.loading import ModelError, first_line
@@ -58,6 +60,7 @@ class OnnxModel:
             raise ModelError("runtime 'onnx' needs onnxruntime: pip install 'conflict-nlp[onnx]', or use runtime 'torch'") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        options.intra_op_num_threads = _cores() // self.threads
         try:
             files = graphs(self.folder, self.quantised)
             self._model, self._pairs = (onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files)
@@ -80,6 +83,16 @@ class OnnxModel:
 
         return torch.device("cpu")
 
+    @property
+    def threads(self) -> int:
+        """Batches that it reads beside one another: cores that work on one each wait less than cores that share one."""
+        return min(LOOKAHEAD, _cores())
+
+    @property
+    def tokens_at_once(self) -> int:
+        """How many it reads best."""
+        return BATCH_TOKENS["cpu"]
+
     def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
         """As of :meth:`conflict_nlp.modeling.ConflictModel.outputs`; there is no half precision."""
         return WindowOutputs(*self._model.run(OUTPUTS, dict(batch)))
@@ -88,3 +101,8 @@ class OnnxModel:
         """As of :meth:`conflict_nlp.modeling.ConflictModel.cluster_scores`."""
         (logits,) = self._pairs.run(None, dict(zip(PAIR, (left, right, distance), strict=True)))
         return sigmoid(logits)
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

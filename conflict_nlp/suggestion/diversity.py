@@ -16,8 +16,10 @@ import torch
 from conflict_nlp.collation import collate
 from conflict_nlp.decoding import Floats
 from conflict_nlp.encoding import Window
-from conflict_nlp.extractor import BATCH_SIZE, Extractor
+from conflict_nlp.extractor import Extractor
 from conflict_nlp.onnx.model import OnnxModel
+
+WINDOWS = 16  # that the encoder reads at once
 
 
 def one_a_cluster(vectors: Floats, weights: npt.NDArray[np.float64], number: int, seed: int) -> list[int]:
@@ -68,5 +70,5 @@ def vectors(extractor: Extractor, texts: Sequence[str]) -> Floats:
 
 def _batches(items: Iterable[tuple[int, Window]]) -> Iterator[list[tuple[int, Window]]]:
     stream = iter(items)
-    while batch := list(islice(stream, BATCH_SIZE)):
+    while batch := list(islice(stream, WINDOWS)):
         yield batch
