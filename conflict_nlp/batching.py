@@ -33,10 +33,14 @@ Waiting: TypeAlias = tuple[Job, int, Window]
 
 @dataclass(frozen=True)
 class BatchLimit:
-    """What the model reads at once: so many windows or, where ``tokens`` is given, as many as give so many tokens with their padding."""
+    """What the model reads at once: so many windows or, where ``tokens`` is given, as many as give so many tokens with their padding.
+
+    Where it reads windows ``alone``, each is a batch, and the limit says how many are read ahead.
+    """
 
     windows: int = 1
     tokens: int | None = None
+    alone: bool = False
 
     @property
     def texts(self) -> int:
@@ -52,7 +56,8 @@ class BatchLimit:
         ordered = sorted(waiting, key=lambda item: -len(item[2].input_ids))
         start = 0
         while start < len(ordered):
-            size = self.windows if self.tokens is None else max(1, self.tokens // len(ordered[start][2].input_ids))
+            fit = self.windows if self.tokens is None else max(1, self.tokens // len(ordered[start][2].input_ids))
+            size = 1 if self.alone else fit
             yield ordered[start : start + size]
             start += size
 

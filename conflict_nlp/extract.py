@@ -53,8 +53,10 @@ def extract(
     encoder: Annotated[str | None, typer.Option(help="The folder of the encoder, for a --model that is an adapter.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
     half: Annotated[bool, typer.Option("--half", help="Compute in half precision where the device has it: faster, and scores change a little.")] = False,
-    runtime: Annotated[Runtime, typer.Option(help="What computes: torch, onnx (ONNX Runtime on the CPU), or auto, the one that starts faster.")] = Runtime.auto,
-    quantised: Annotated[bool, typer.Option("--quantised", help="With ONNX Runtime, 8-bit integers: faster, and scores change a little.")] = False,
+    runtime: Annotated[Runtime, typer.Option(help="torch, onnx (ONNX Runtime on the CPU), or auto, the faster one that is there.")] = Runtime.auto,
+    quantised: Annotated[
+        bool | None, typer.Option("--quantised/--full-precision", help="8-bit integers or not, of ONNX Runtime. [default: only where the runtime is auto]")
+    ] = None,
     format: Annotated[
         OutputFormat,
         typer.Option(help="pretty for a person; json an object, or a list of several; jsonl a document a line; csv a row an anchor."),

@@ -104,8 +104,8 @@ class Extractor:
             if value is not None and value < 1:
                 raise ValueError(f"{name} is {value}, it has to be 1 or more")
         if batch_tokens is not None or batch_size is None:
-            return self._read(texts, BatchLimit(tokens=batch_tokens or self.model.tokens_at_once))
-        return self._read(texts, BatchLimit(windows=batch_size))
+            return self._read(texts, BatchLimit(tokens=batch_tokens or self.model.tokens_at_once, alone=self.model.alone))
+        return self._read(texts, BatchLimit(windows=batch_size, alone=self.model.alone))
 
     def _read(self, texts: Iterable[str], limit: BatchLimit) -> Iterator[tuple[str, list[WindowReading]]]:
         pending: deque[Job] = deque()
@@ -191,8 +191,8 @@ def load(
     device: str | torch.device = "auto",
     thresholds: Mapping[str, Any] | None = None,
     half: bool = False,
-    runtime: str = "torch",
-    quantised: bool = False,
+    runtime: str = "auto",
+    quantised: bool | None = None,
 ) -> Extractor:
     """An extractor, ready to label texts.
 
@@ -205,19 +205,24 @@ def load(
         half: compute in half precision where the device has it, at least twice as fast. Scores then change in the second decimal, and with them one text in
             some dozens, also with the texts that are read beside it; a CPU without bfloat16 computes in single precision all the same.
         runtime: ``torch``; ``onnx`` for ONNX Runtime, on the CPU, which finds the same and starts without torch once its files are made, at the first
-            use of a model; ``auto`` for ``onnx`` where that can serve the call and is installed, else ``torch``.
-        quantised: with ONNX Runtime, the encoder in 8-bit integers: faster, and scores change as with ``half``.
+            use of a model; ``auto`` for ``onnx`` where that is installed (the extra ``onnx``) and can serve the call, else ``torch``.
+        quantised: with ONNX Runtime, the encoder in 8-bit integers: twice as fast, and scores change a little; what else is read beside a text changes
+            nothing. If not said, ``auto`` does so and ``onnx`` does not.
 
     Raises:
         conflict_nlp.ModelError: the folder or Hub id holds no model that this library can load, or the device or runtime is not there.
         ValueError: a threshold is unknown or no probability.
     """
-    read: ConflictModel | OnnxModel
+    read: ConflictModel | OnnxModel | None = None
     precision = None
     folder, config = locate(model)
-    if chosen(runtime, folder, config, str(device), half, quantised) == "onnx" and encoder is None:
-        read, tokenizer = OnnxModel(folder, config, quantised), load_tokenizer(folder)
-    else:
+    if chosen(runtime, folder, config, str(device), half, quantised or False) == "onnx" and encoder is None:
+        try:
+            read, tokenizer = OnnxModel(folder, config, runtime == "auto" if quantised is None else quantised), load_tokenizer(folder)
+        except ModelError:
+            if runtime != "auto" or quantised:
+                raise
+    if read is None:
         place = resolve_device(str(device))
         read, tokenizer = load_pretrained(folder, encoder)
         read.to(place)  # type: ignore[arg-type]  # the stub of transformers takes no device

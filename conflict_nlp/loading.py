@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike, fspath
 from pathlib import Path
@@ -59,7 +59,10 @@ def locate(name: str | PathLike[str] | None) -> tuple[Path, dict[str, Any]]:
 
 
 def load_pretrained(
-    name: str | PathLike[str] | None, encoder: str | PathLike[str] | None = None, merged: bool = True
+    name: str | PathLike[str] | None,
+    encoder: str | PathLike[str] | None = None,
+    merged: bool = True,
+    changes: Mapping[str, Any] | None = None,
 ) -> tuple[ConflictModel, PreTrainedTokenizerFast]:
     """The model and its tokenizer, in single precision on the CPU.
 
@@ -67,11 +70,13 @@ def load_pretrained(
         name: ``None`` for the embedded model, the name of another one in the package, a folder, or a Hub id.
         encoder: of a model that is saved as an adapter, the encoder's folder or Hub id; without, the Hub id that it was trained over.
         merged: whether an adapter is added to the encoder's weights; if not, it can be trained further.
+        changes: fields of its configuration that shall be others, such as a dropout to train further with.
 
     Raises:
         ModelError: see :func:`conflict_nlp.load`.
     """
     folder, config = locate(name)
+    config |= changes or {}
     adapted = config.get("adapter") is not None
     if encoder is not None and not adapted:
         raise ModelError(f"{folder} holds a model with its own encoder: leave out encoder={fspath(encoder)}")

@@ -194,7 +194,7 @@ class ConflictModel(PreTrainedModel):
     def forward(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor,
+        attention_mask: Tensor | None,
         word_tokens: Tensor,
         word_mask: Tensor,
         gold: GoldBatch | None = None,
@@ -205,7 +205,7 @@ class ConflictModel(PreTrainedModel):
 
         Args:
             input_ids: [B, T].
-            attention_mask: [B, T].
+            attention_mask: [B, T]; ``None`` where nothing is padded.
             word_tokens: [B, W] position of each word's first token.
             word_mask: [B, W] which words are real.
             gold: in training.
@@ -233,7 +233,7 @@ class ConflictModel(PreTrainedModel):
             output.loss = self.weighed(output.losses)
         return output
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor, word_tokens: Tensor, states: Tensor | None = None) -> Tensor:
+    def encode(self, input_ids: Tensor, attention_mask: Tensor | None, word_tokens: Tensor, states: Tensor | None = None) -> Tensor:
         """What the encoder says of each word [B, W, H]; the arguments are those of :meth:`forward`."""
         inputs = {"input_ids": input_ids} if states is None else {"inputs_embeds": states}
         hidden = self.encoder(attention_mask=attention_mask, **inputs).last_hidden_state
@@ -257,6 +257,8 @@ class ConflictModel(PreTrainedModel):
 
     threads = 1
     """Batches that it reads beside one another."""
+    alone = False
+    """Whether it reads each window for itself."""
 
     @property
     def tokens_at_once(self) -> int:

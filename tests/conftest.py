@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 
+
+
+@pytest.fixture(autouse=True)
+def torch_computes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``auto`` is torch, wherever the tests of ONNX Runtime do not say otherwise: a graph for every tiny model would take its time."""
+    if request.module.__name__ != "test_onnx":
+        monkeypatch.setattr("conflict_nlp.onnx.choice.find_spec", lambda name: None)
+
+
 REPORT = (
     "Gunmen ambushed a convoy near Baidoa on Saturday, killing at least 12 soldiers and wounding three civilians. "
     "The ministry called the raid a violation of its sovereignty. Al-Noor Brigades fired rockets at Kismayo’s airport; nobody was hurt."
@@ -87,7 +96,7 @@ def model_folder(encoder_folder: Path, tokenizer: PreTrainedTokenizerFast, tmp_p
 def tiny(model_folder: Path) -> Extractor:
     from conflict_nlp import load
 
-    return load(model_folder, device="cpu", thresholds={"span": 0.45, "link": 0.45, "only_link": 0.2})
+    return load(model_folder, device="cpu", runtime="torch", thresholds={"span": 0.45, "link": 0.45, "only_link": 0.2})
 
 
 @pytest.fixture(scope="session")

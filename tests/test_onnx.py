@@ -75,6 +75,27 @@ def test_8_bit_integers_change_scores_a_little(model_folder, cache):
     assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", "model_int8.onnx"]
 
 
+def test_in_8_bit_integers_other_texts_change_nothing(model_folder):
+    nlp = load(model_folder, runtime="onnx", quantised=True)
+    texts = [*TEXTS, REPORT * 30]
+    alone = [nlp(text) for text in texts]
+    assert list(nlp.pipe(texts * 3)) == alone * 3
+    assert list(nlp.pipe(reversed(texts), batch_size=4)) == alone[::-1]
+
+
+def test_by_default_8_bit_integers_compute_where_they_can(model_folder, cache):
+    assert load(model_folder).model.quantised
+    assert not load(model_folder, quantised=False).model.quantised
+    assert [hasattr(load(model_folder, **other).model, "encoder") for other in ({"half": True}, {"runtime": "torch"})] == [True, True]
+
+
+def test_by_default_a_cache_that_cannot_be_written_leaves_torch(model_folder, cache):
+    cache.write_text("a file")
+    assert load(model_folder)(REPORT).text == REPORT
+    with pytest.raises(ModelError, match="HF_ASSETS_CACHE"):
+        load(model_folder, quantised=True)
+
+
 def first_score(nlp):
     ((_, readings),) = nlp.read([REPORT])
     return readings[0].scores[:1]
@@ -86,7 +107,7 @@ def test_an_extractor_goes_to_another_process(model_folder):
 
 
 def test_once_the_files_are_there_torch_is_not_needed(model_folder, cache):
-    graphs(model_folder, quantised=False)
+    graphs(model_folder, quantised=True)
     use = "conflict_nlp.load(sys.argv[1], runtime='auto', device='cpu')('Gunmen shot two officers.')"
     script = f"import sys, conflict_nlp; {use}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script, str(model_folder)], check=True, env={**os.environ, "HF_ASSETS_CACHE": str(cache)})
@@ -99,7 +120,7 @@ def test_once_the_files_are_there_torch_is_not_needed(model_folder, cache):
         ({"runtime": "onnx", "device": "cuda"}, "computes on the CPU, not on cuda"),
         ({"runtime": "onnx", "half": True}, "no half precision"),
         ({"runtime": "torch", "quantised": True}, "use runtime 'onnx'"),
-        ({"quantised": True}, "use runtime 'onnx'"),
+        ({"half": True, "quantised": True}, "use runtime 'onnx'"),
     ],
 )
 def test_what_cannot_be_is_said_in_one_line(model_folder, options, message):

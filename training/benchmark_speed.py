@@ -70,10 +70,10 @@ def mixed(reports: int) -> Iterator[str]:
 
 def made(texts: Sequence[str]) -> Iterator[tuple[str, System]]:
     """The systems by name, warm."""
-    nlp = conflict_nlp.load(device="cpu")
+    nlp = conflict_nlp.load(device="cpu", runtime="torch")
     yield "single", lambda some: list(nlp.pipe(some))
     if half_of(nlp.device) is not None:
-        half = conflict_nlp.load(device="cpu", half=True)
+        half = conflict_nlp.load(device="cpu", half=True, runtime="torch")
         yield "half", lambda some: list(half.pipe(some))
     if find_spec("onnxruntime") is not None:
         onnx, int8 = (conflict_nlp.load(device="cpu", runtime="onnx", quantised=quantised) for quantised in (False, True))
@@ -104,7 +104,7 @@ def pipeline(nlp: Extractor) -> Any:
 
 def encoder_share(texts: Sequence[str]) -> float:
     """The encoder's share of the time from texts to documents."""
-    nlp = conflict_nlp.load(device="cpu")
+    nlp = conflict_nlp.load(device="cpu", runtime="torch")
     spent = 0.0
 
     def before(*_: Any) -> None:

@@ -110,7 +110,7 @@ def load(model: Path, encoder: Path | None, device: str) -> Extractor:
     """
     if not model.is_dir():
         raise EvaluationError(f"there is no folder {model}")
-    return conflict_nlp.load(model, encoder=encoder, device=device)
+    return conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
 
 
 def fields_to_slice(documents: Sequence[Document], given: Sequence[str] | None) -> tuple[str, ...]:

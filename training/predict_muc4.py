@@ -32,7 +32,7 @@ def main(
         read = dict(texts(documents))
         if not read:
             raise FormatError(f"{documents}: the file is empty")
-        nlp = conflict_nlp.load(model, encoder=encoder, device=device)
+        nlp = conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
         if nlp.schema.names != MUC4.names:
             raise FormatError(f"{model} labels {', '.join(nlp.schema.names)}: give one that was trained with configs/muc4.yaml")
         labelled = tqdm(nlp.pipe(read.values()), total=len(read), desc="labelling", mininterval=5)

@@ -129,7 +129,7 @@ class Simulation:
         return replace(result, **marked, characters=sum(len(d.text) for d in training), **values, mean=round(mean(values.values()), 2))
 
     def _load(self, folder: Path) -> Extractor:
-        extractor = load(folder, encoder=self.encoder if self.settings.adapter else None)
+        extractor = load(folder, encoder=self.encoder if self.settings.adapter else None, runtime="torch")
         extractor.half = torch.bfloat16 if precision(self.settings.training.precision) == "bf16" else None
         return extractor
 

@@ -36,7 +36,7 @@ def main(
     """Tune, and print the score before and after."""
     try:
         known = read_gold(gold)
-        nlp = conflict_nlp.load(model, encoder=encoder, device=device)
+        nlp = conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
         read = dict(texts(gold))
         readings = list(nlp.read(read.values()))
         ids = [document_key(id) for id in read]

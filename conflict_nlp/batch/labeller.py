@@ -107,7 +107,7 @@ class Labeller:
                 from conflict_nlp.loading import resolve_device
 
                 half = resolve_device(self.device).type == "cuda" if self.half is None else self.half
-                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half)
+                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half, runtime="torch")
                 list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
                 _extractors[key] = extractor
             return _extractors[key]

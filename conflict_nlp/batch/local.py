@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from conflict_nlp.batch.engine import Chunk, Labelled
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.labeller import Labeller
 from conflict_nlp.batch.worker import Seat, Worker, take_seat
+from conflict_nlp.cores import cores
 
 CPU_WORKERS = 2  # faster than one with twice the threads: training/results/batch.json
 IN_HAND = 2  # chunks a worker has: while the model reads one, the other is tokenized or assembled
@@ -78,11 +78,6 @@ class LocalEngine:
             self._pool.shutdown(wait=False, cancel_futures=True)
         for worker in self._processes:
             worker.close()
-
-
-def cores() -> list[int]:
-    """The cores that this process may use."""
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def _threads(submit: Callable[[Chunk], Future[Labelled]], chunks: Iterator[Chunk]) -> Iterator[Labelled]:

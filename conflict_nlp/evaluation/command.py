@@ -97,7 +97,7 @@ def _one_line_errors() -> Iterator[None]:
 def _load(model: str, encoder: str | None) -> Extractor:
     import conflict_nlp
 
-    return conflict_nlp.load(model, encoder=encoder)
+    return conflict_nlp.load(model, encoder=encoder, runtime="torch")
 
 
 def _predict(nlp: Extractor, gold: Sequence[Document]) -> list[Document]:

@@ -40,7 +40,7 @@ def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, h
     against = _against(config, device, half)
     if runtime == "onnx" and against:
         raise ModelError(f"{folder}: runtime 'onnx' {against}, or use runtime 'torch'")
-    fits = runtime == "onnx" or (runtime == "auto" and not against and find_spec("onnxruntime") is not None and (device == "cpu" or not _gpu()))
+    fits = runtime == "onnx" or (runtime == "auto" and not against and all(map(find_spec, ("onnx", "onnxruntime"))) and (device == "cpu" or not _gpu()))
     if quantised and not fits:
         raise ModelError("8-bit integers are ONNX Runtime's, on the CPU: use runtime 'onnx'")
     return "onnx" if fits else "torch"

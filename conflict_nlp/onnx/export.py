@@ -17,27 +17,36 @@ from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.onnx.model import OUTPUTS, PAIR
 
-INPUTS = {"input_ids": "tokens", "attention_mask": "tokens", "word_tokens": "words", "word_mask": "words"}
+INPUTS = {"input_ids": "tokens", "word_tokens": "words", "word_mask": "words", "attention_mask": "tokens"}
 OPSET = 17
 
 
 def export(folder: Path, to: Path, quantised: bool) -> tuple[Path, Path]:
-    """Write the graph of the model in ``folder``, and that of its scorer of pairs, into the folder ``to``."""
+    """Write the graph of the model in ``folder``, and that of its scorer of pairs, into the folder ``to``.
+
+    The graph takes a batch of windows; that of 8-bit integers one window, so that it has no padding to mask.
+    """
     model = load_pretrained(folder)[0].eval()  # type: ignore[no-untyped-call]
     # fused attention falls apart in a graph, into more steps over the whole matrix than the plain one has
     model.encoder.set_attn_implementation("eager")
     whole, clusters, int8 = to / "whole.onnx", to / "clusters.onnx", to / "int8.onnx"
-    tokens = torch.full((2, 8), 1)
-    words = torch.tensor([[1, 2, 3, 4], [1, 3, 4, 5]])
-    arguments = (tokens, torch.ones_like(tokens), words, torch.ones_like(words, dtype=torch.bool))
-    axes = {name: {0: "windows", 1: axis} for name, axis in INPUTS.items()} | {name: {0: "windows", 1: "candidates"} for name in OUTPUTS}
-    axes["link_logits"] = {0: "windows", 1: "candidates", 2: "candidates"}
-    _trace(_Named(model), arguments, whole, tuple(INPUTS), OUTPUTS, axes)
+    names = tuple(name for name in INPUTS if not (quantised and name == "attention_mask"))
+    windows = {} if quantised else {0: "windows"}
+    axes = {name: {**windows, 1: INPUTS[name]} for name in names} | {name: {**windows, 1: "candidates"} for name in OUTPUTS}
+    axes["link_logits"][2] = "candidates"
+    _trace(_Named(model), tuple(_example(name, 1 if quantised else 2) for name in names), whole, names, OUTPUTS, axes)
     states = torch.zeros(2, model.clusters.project.out_features)
     _trace(model.clusters, (states, states, torch.tensor([1, 5])), clusters, PAIR, ("logits",), {name: {0: "pairs"} for name in (*PAIR, "logits")})
     if quantised:
         _quantise(whole, int8)
     return int8 if quantised else whole, clusters
+
+
+def _example(name: str, windows: int) -> Tensor:
+    """Inputs to trace with; which ones does not matter, but for their shapes."""
+    words = torch.tensor([[1, 2, 3, 4], [1, 3, 4, 5]])
+    tokens = torch.ones(2, 8, dtype=torch.long)
+    return {"word_tokens": words, "word_mask": torch.ones_like(words, dtype=torch.bool)}.get(name, tokens)[:windows]
 
 
 class _Named(nn.Module):
@@ -47,8 +56,8 @@ class _Named(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, *arguments: Tensor) -> tuple[Tensor, ...]:
-        output = self.model(*arguments)
+    def forward(self, input_ids: Tensor, word_tokens: Tensor, word_mask: Tensor, attention_mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        output = self.model(input_ids, attention_mask, word_tokens, word_mask)
         return tuple(output[name] for name in OUTPUTS)
 
 

@@ -22,7 +22,7 @@ def graphs(folder: Path, quantised: bool) -> tuple[Path, Path]:
     Args:
         folder: of a whole model, not an adapter.
         quantised: whether the encoder's matrix products are of 8-bit integers, by ``onnxruntime``'s dynamic quantisation: a scale for each column of
-            weights, and one for the activations of a batch.
+            weights, and one for the activations of a window.
 
     Raises:
         ModelError: the model cannot be exported, or the file not be written.

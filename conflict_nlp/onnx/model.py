@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conflict_nlp.batching import BATCH_TOKENS, LOOKAHEAD
+from conflict_nlp.cores import cores
 from conflict_nlp.decoding import WindowOutputs, sigmoid
 from conflict_nlp.encoding import OVERLAP, WINDOW, attribute_slots
 from conflict_nlp.loading import ModelError, first_line
@@ -60,7 +60,7 @@ class OnnxModel:
             raise ModelError("runtime 'onnx' needs onnxruntime: pip install 'conflict-nlp[onnx]', or use runtime 'torch'") from error
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
-        options.intra_op_num_threads = _cores() // self.threads
+        options.intra_op_num_threads = len(cores()) // self.threads
         try:
             files = graphs(self.folder, self.quantised)
             self._model, self._pairs = (onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files)
@@ -84,9 +84,14 @@ class OnnxModel:
         return torch.device("cpu")
 
     @property
+    def alone(self) -> bool:
+        """Whether it reads each window for itself, so that a scale of 8-bit integers is never that of another text."""
+        return self.quantised
+
+    @property
     def threads(self) -> int:
         """Batches that it reads beside one another: cores that work on one each wait less than cores that share one."""
-        return min(LOOKAHEAD, _cores())
+        return min(LOOKAHEAD, len(cores()))
 
     @property
     def tokens_at_once(self) -> int:
@@ -94,15 +99,11 @@ class OnnxModel:
         return BATCH_TOKENS["cpu"]
 
     def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
-        """As of :meth:`conflict_nlp.modeling.ConflictModel.outputs`; there is no half precision."""
-        return WindowOutputs(*self._model.run(OUTPUTS, dict(batch)))
+        """As of :meth:`conflict_nlp.modeling.ConflictModel.outputs`; there is no half precision, and in 8-bit integers a batch is one window."""
+        inputs = {given.name for given in self._model.get_inputs()}
+        return WindowOutputs(*self._model.run(OUTPUTS, {name: array for name, array in batch.items() if name in inputs}))
 
     def cluster_scores(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """As of :meth:`conflict_nlp.modeling.ConflictModel.cluster_scores`."""
         (logits,) = self._pairs.run(None, dict(zip(PAIR, (left, right, distance), strict=True)))
         return sigmoid(logits)
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -44,7 +44,7 @@ def suggest(
     from conflict_nlp.extractor import load
     from conflict_nlp.suggestion.selection import suggest
 
-    nlp = load(model, encoder=encoder, device=device)
+    nlp = load(model, encoder=encoder, device=device, runtime="torch")
     chosen = suggest(nlp, _passages(reports), number, annotated, seed)
     if not chosen:
         raise InputError(f"{pool}: nothing to suggest: all {total} texts are blank, or annotated already")
