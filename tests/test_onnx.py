@@ -14,6 +14,7 @@ from test_extractor import TEXTS, key
 from typer.testing import CliRunner
 
 from conflict_nlp import ModelError, load
+from conflict_nlp.batch import Labeller
 from conflict_nlp.cli import app
 from conflict_nlp.onnx.files import graphs
 
@@ -141,6 +142,14 @@ def test_without_onnxruntime_auto_is_torch_and_onnx_says_what_to_install(model_f
     assert load(model_folder, runtime="auto", device="cpu").model.device.type == "cpu"
     with pytest.raises(ModelError, match=r"conflict-nlp\[onnx\]"):
         load(model_folder, runtime="onnx")
+
+
+def test_batch_jobs_take_a_runtime(model_folder):
+    labeller = Labeller(str(model_folder), device="cpu", runtime="auto")
+    assert labeller.extractor.model.quantised
+    spans = labeller({"text": [REPORT]})["spans"][0]
+    assert [(s["label"], s["start"]) for s in spans] == [(s.label, s.start) for s in load(model_folder)(REPORT).spans]
+    assert not hasattr(Labeller(str(model_folder), device="cpu").extractor.model, "quantised")
 
 
 def test_the_command_takes_a_runtime(model_folder):

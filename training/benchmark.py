@@ -3,9 +3,10 @@
 python training/benchmark.py start     seconds to import the package and to label the example, from process start
 python training/benchmark.py memory    peak memory and seconds for one text of a million characters
 python training/benchmark.py speed     words a second, beside a transformers pipeline and spaCy
+python training/benchmark.py cost      milliseconds of one report; time over the length of a text, the spans in it and the size of a batch
 python training/benchmark.py batch     documents a second of batch jobs; time a document and peak memory over the size of the input
 
-Each measurement but the speed runs in processes of its own. ``--json FILE`` stores the figures with the machine and the versions.
+Each measurement but speed and cost runs in processes of its own. ``--json FILE`` stores the figures with the machine and the versions.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ from typing import Annotated, Any
 
 import typer
 from benchmark_batch import batch
+from benchmark_cost import cost
 from benchmark_speed import speed
 from machine import report
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 app.command()(batch)
 app.command()(speed)
+app.command()(cost)
 
 Json = Annotated[Path | None, typer.Option("--json", help="Store the figures here.")]
 

@@ -19,16 +19,31 @@ step() { # NAME COMMAND…
 }
 
 gold=(--train "$corpora/gold/train.jsonl" --train training/corpus/train.jsonl --dev "$corpora/gold/dev.jsonl")
+texts=$corpora/unlabelled/passages.jsonl
+mpnet=$encoders/mpnet
+
+more_gold() {
+  step more-gold python training/standoff.py join training/standoff/annotation.jsonl "$texts" "$runs/more-gold.jsonl"
+  more=("${gold[@]}" --train "$runs/more-gold.jsonl")
+}
+
+first_base() {
+  step base-first accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base-first" --encoder "$mpnet"
+}
 
 base() {
-  step base accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base" --encoder "$encoders/mpnet"
+  first_base
+  more_gold
+  step base accelerate launch training/train.py configs/base_continued.yaml "${more[@]}" --output "$runs/base" --encoder "$mpnet" --init "$runs/base-first"
 }
 
 small() {
   step small-first accelerate launch training/train.py configs/small.yaml "${gold[@]}" --output "$runs/first" --encoder "$encoders/minilm"
   step small-continued accelerate launch training/train.py configs/small_continued.yaml "${gold[@]}" --output "$runs/continued" --init "$runs/first"
-  step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${gold[@]}" --output "$runs/small" --init "$runs/continued" \
-    --teacher "$runs/base" --teacher-encoder "$encoders/mpnet" --texts "$corpora/unlabelled/passages.jsonl"
+  step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${gold[@]}" --output "$runs/distilled" --init "$runs/continued" \
+    --teacher "$runs/base-first" --teacher-encoder "$mpnet" --texts "$texts"
+  step small accelerate launch training/distill.py configs/distilled.yaml "${more[@]}" --output "$runs/small" --init "$runs/distilled" \
+    --teacher "$runs/base" --teacher-encoder "$mpnet" --texts "$texts"
 }
 
 muc4() {
@@ -36,14 +51,16 @@ muc4() {
   for part in train dev; do
     step "muc4-$part" conflict-nlp convert "$corpora/muc4/$part.jsonl" "$runs/muc4-$part.jsonl" --from muc4 --schema configs/muc4.yaml
   done
-  step muc4 accelerate launch training/train.py configs/muc4.yaml --train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" \
-    --output "$runs/muc4" --encoder "$encoders/mpnet" --init-encoder "$runs/base"
-  step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$encoders/mpnet"
+  local documents=(--train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" --encoder "$mpnet")
+  step muc4-first accelerate launch training/train.py configs/muc4.yaml "${documents[@]}" --output "$runs/muc4-first" --init-encoder "$runs/base-first"
+  step muc4-continued accelerate launch training/train.py configs/muc4_continued.yaml "${documents[@]}" --output "$runs/muc4-continued" --init "$runs/muc4-first"
+  step muc4-mean python training/soup.py "$runs/muc4-first" "$runs/muc4-continued" "$runs/muc4"
+  step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$mpnet"
 }
 
 case ${model,,} in
   base) base ;;
   small) base && small ;;
-  muc4) base && muc4 ;;
+  muc4) first_base && muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from conflict_nlp.loading import ModelError, locate
 
-FREE = {"thresholds", "loss_weights", "head_dropout", "dtype", "transformers_version"}  # what models of one soup may differ in, beside the dropout of an adapter
+# what models of one soup may differ in, beside the dropout of an adapter
+FREE = {"thresholds", "loss_weights", "head_dropout", "dtype", "transformers_version"}
 WEIGHTS, CONFIGURATION = "model.safetensors", ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 

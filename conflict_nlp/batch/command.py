@@ -19,6 +19,7 @@ from conflict_nlp.batch.engine import CHUNK_ROWS
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.flat_tables import FlatFormat
 from conflict_nlp.batch.labeller import MAX_CHARS, Labeller
+from conflict_nlp.onnx.choice import Runtime
 
 if TYPE_CHECKING:
     from conflict_nlp.batch.engine import Engine
@@ -48,6 +49,7 @@ def batch(
     ray_address: Annotated[str | None, typer.Option(help="The Ray cluster. [default: RAY_ADDRESS, else one of this machine]")] = None,
     batch_tokens: Annotated[int | None, typer.Option(min=1, help="Tokens that the model reads at once. [default: by the device]")] = None,
     half: Annotated[bool | None, typer.Option("--half/--full-precision", help="Half or single precision. [default: half on a GPU, single on a CPU]")] = None,
+    runtime: Annotated[Runtime, typer.Option(help="torch, onnx (ONNX Runtime on the CPU), or auto: onnx in 8-bit integers where it is there.")] = Runtime.torch,
     max_chars: Annotated[int, typer.Option(min=1, help="A longer text is an error.")] = MAX_CHARS,
     part_rows: Annotated[int, typer.Option(min=1, help="Rows of the input a part; it ends earlier at a million characters.")] = CHUNK_ROWS,
     flat: Annotated[FlatFormat | None, typer.Option(help="Also write tables of attacks and claims, to _flat/.")] = None,
@@ -67,7 +69,7 @@ def batch(
     from conflict_nlp.batch.job import run
     from conflict_nlp.batch.progress import Progress
 
-    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=half, encoder=encoder)
+    labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=half, encoder=encoder, runtime=runtime.value)
     job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
     progress = Progress(json_progress)
     make, job = _engine(job, labeller, engine, (workers, threads), ray_address)

@@ -38,6 +38,7 @@ class Labeller:
         half: whether to compute in half precision, see :func:`conflict_nlp.load`; if not said, a GPU does and a CPU does not.
         views: whether the views of :mod:`conflict_nlp.batch.tables` are added too.
         encoder: see :func:`conflict_nlp.load`.
+        runtime: see :func:`conflict_nlp.load`; torch if not said, so that a job gives the same on every machine that it goes on on.
     """
 
     model: str | None = None
@@ -49,6 +50,7 @@ class Labeller:
     half: bool | None = None
     views: bool = False
     encoder: str | None = None
+    runtime: str = "torch"
 
     def __call__(self, batch: Any) -> Any:
         """Label a batch.
@@ -96,7 +98,7 @@ class Labeller:
     @property
     def extractor(self) -> Extractor:
         """The model of this process; loaded on first use."""
-        key = repr((self.model, self.encoder, self.device, self.thresholds, self.half))
+        key = repr((self.model, self.encoder, self.device, self.thresholds, self.half, self.runtime))
         extractor = _extractors.get(key)
         return extractor if extractor is not None else self._loaded(key)
 
@@ -107,7 +109,7 @@ class Labeller:
                 from conflict_nlp.loading import resolve_device
 
                 half = resolve_device(self.device).type == "cuda" if self.half is None else self.half
-                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half, runtime="torch")
+                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half, runtime=self.runtime)
                 list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
                 _extractors[key] = extractor
             return _extractors[key]
