@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import typer
 from figures import EvaluationError, gold_record, model_record, training_record, write
+from refusing import refusing
 
 import conflict_nlp
 from conflict_nlp.document import Document
@@ -54,7 +55,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Label the gold files with a model and store all scores, with 95 % bootstrap intervals over documents."""
-    try:
+    with refusing():
         files = gold_files(gold)
         nlp = load(model, encoder, device)
         data: dict[str, Any] = {
@@ -74,9 +75,6 @@ def main(
             data["bootstrap"] = result.to_dict()["bootstrap"]
             data["gold"].append(gold_record(file.name, file.path, some, predicted, result, nlp.schema))
         write(output, data)
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     print_table([file.name for file in files], reports)
 
 

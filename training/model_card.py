@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from card_description import CardError, Description, read_description
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
+from refusing import refusing
 
 from conflict_nlp.evaluation.ceaf import ROLES
 from conflict_nlp.formats.files import FormatError, decode, read_bytes, replacing
@@ -60,13 +61,10 @@ def main(
     folder: Annotated[Path, typer.Option(help="Where the cards are.")] = CARDS,
 ) -> None:
     """Write the card of a model."""
-    try:
+    with refusing():
         card = card_of(folder, name)
         with replacing(folder / f"{name}.md") as file:
             file.write(card.content.rstrip().encode() + b"\n")
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     if number := card.content.count(UNFINISHED):
         typer.echo(f"note: {folder / f'{name}.yaml'} has {number} places marked {UNFINISHED} to fill in", err=True)
 

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from muc4 import extracts
+from refusing import refusing
 from tqdm import tqdm
 
 import conflict_nlp
@@ -28,7 +29,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
 ) -> None:
     """Label the documents, merge their mentions into entities, and write these."""
-    try:
+    with refusing():
         read = dict(texts(documents))
         if not read:
             raise FormatError(f"{documents}: the file is empty")
@@ -37,9 +38,6 @@ def main(
             raise FormatError(f"{model} labels {', '.join(nlp.schema.names)}: give one that was trained with configs/muc4.yaml")
         labelled = tqdm(nlp.pipe(read.values()), total=len(read), desc="labelling", mininterval=5)
         write_predictions(output, {id: extracts(document) for id, document in zip(read, labelled, strict=True)})
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from refusing import refusing
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -27,15 +28,12 @@ WEIGHTS, CONFIGURATION = "model.safetensors", ("config.json", "tokenizer.json", 
 def main(folders: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL [MODEL …] OUTPUT", help="The models' folders, then that of their mean.")]) -> None:
     """Average the weights."""
     *models, output = folders
-    try:
+    with refusing():
         if len(models) < 2:
             raise ModelError("give two models or more, and the folder to write")
         if output.exists():
             raise ModelError(f"{output} is there already: give a folder that is not")
         mixed = mean(models)
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     beside = output.with_name(output.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)

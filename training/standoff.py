@@ -10,12 +10,12 @@ annotated documents the ids, spans and links, and a hash of each text, by which 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from refusing import refusing
 
 from conflict_nlp.document import Document
 from conflict_nlp.extract import JsonLines
@@ -89,16 +89,6 @@ def _annotation(path: Path) -> Iterator[dict[str, Any]]:
 def digest(text: str) -> str:
     """What tells a text from others of its id."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-@contextmanager
-def refusing() -> Iterator[None]:
-    """A file that cannot be used ends the command with one line."""
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 from muc4 import extracts
+from refusing import refusing
 from thresholds import CLUSTER_GRID, GRID, Readings, save
 
 import conflict_nlp
@@ -34,7 +35,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
 ) -> None:
     """Tune, and print the score before and after."""
-    try:
+    with refusing():
         known = read_gold(gold)
         nlp = conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
         read = dict(texts(gold))
@@ -43,9 +44,6 @@ def main(
         before = score(nlp, nlp.thresholds, ids, readings, known)
         best = tune(nlp, ids, readings, known)
         save(model, best)
-    except ValueError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
     after = score(nlp, best, ids, readings, known)
     typer.echo(f"CEAF-REE {before.micro.f1:.2f} -> {after.micro.f1:.2f}; {', '.join(f'{role} {s.f1:.1f}' for role, s in after.roles.items())}")
     typer.echo(f"thresholds {best.to_dict()}")
