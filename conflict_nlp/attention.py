@@ -36,3 +36,11 @@ def fuse(encoder: nn.Module) -> None:
     for module in encoder.modules():
         if type(module) is MPNetSelfAttention:
             module.__class__ = FusedMPNetSelfAttention
+
+
+def plain(encoder: Any) -> None:
+    """Put plain attention, of products and a softmax, in the place of any fused one."""
+    for module in encoder.modules():
+        if type(module) is FusedMPNetSelfAttention:
+            module.__class__ = MPNetSelfAttention  # type: ignore[assignment]
+    encoder.set_attn_implementation("eager")

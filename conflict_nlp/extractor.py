@@ -216,9 +216,10 @@ def load(
     read: ConflictModel | OnnxModel | None = None
     precision = None
     folder, config = locate(model)
-    if chosen(runtime, folder, config, str(device), half, quantised or False) == "onnx" and encoder is None:
+    lone = encoder is not None and config.get("adapter") is None  # which load_pretrained refuses
+    if chosen(runtime, folder, str(device), half, quantised or False) == "onnx" and not lone:
         try:
-            read, tokenizer = OnnxModel(folder, config, runtime == "auto" if quantised is None else quantised), load_tokenizer(folder)
+            read, tokenizer = OnnxModel(folder, config, runtime == "auto" if quantised is None else quantised, encoder), load_tokenizer(folder)
         except ModelError:
             if runtime != "auto" or quantised:
                 raise

@@ -256,3 +256,13 @@ def test_a_batch_job_takes_an_encoder(trained, encoder_folder, tmp_path):
     assert result.returncode == 0, result.stderr
     rows = parquet.read_table(sorted((tmp_path / "out").glob("*.parquet"))[0]).to_pylist()
     assert [row["text"] for row in rows] == [REPORT]
+
+
+def test_onnx_runtime_computes_an_adapter(trained, encoder_folder, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", str(tmp_path / "assets"))
+    torch, onnx = (load(trained, encoder=encoder_folder, runtime=runtime) for runtime in ("torch", "onnx"))
+    assert [(s.label, s.start, s.end) for s in onnx(REPORT).spans] == [(s.label, s.start, s.end) for s in torch(REPORT).spans]
+    assert [s.score for s in onnx(REPORT).spans] == pytest.approx([s.score for s in torch(REPORT).spans], abs=1e-3)
+    assert load(trained, runtime="onnx")(REPORT) == onnx(REPORT)  # the graph is there: the encoder is not asked for
+    refused("there is no folder", trained, encoder=tmp_path / "none", runtime="onnx", quantised=True)

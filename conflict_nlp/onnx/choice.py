@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from conflict_nlp.loading import ModelError
 
@@ -21,13 +19,12 @@ class Runtime(str, Enum):
     onnx = "onnx"
 
 
-def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, half: bool, quantised: bool) -> str:
+def chosen(runtime: str, folder: Path, device: str, half: bool, quantised: bool) -> str:
     """``torch`` or ``onnx`` for a model.
 
     Args:
         runtime: what the user wants; ``auto`` takes ``onnx`` where nothing speaks against it, and never for an ``auto`` device where there may be a GPU.
         folder: the model's.
-        config: its ``config.json``.
         device: where it shall run.
         half: whether in half precision, which is torch's.
         quantised: whether in 8-bit integers, which are ONNX Runtime's.
@@ -37,7 +34,7 @@ def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, h
     """
     if runtime not in (known := [name.value for name in Runtime]):
         raise ModelError(f"runtime {runtime!r} is none of {', '.join(known)}")
-    against = _against(config, device, half)
+    against = _against(device, half)
     if runtime == "onnx" and against:
         raise ModelError(f"{folder}: runtime 'onnx' {against}, or use runtime 'torch'")
     fits = runtime == "onnx" or (runtime == "auto" and not against and all(map(find_spec, ("onnx", "onnxruntime"))) and (device == "cpu" or not _gpu()))
@@ -46,13 +43,11 @@ def chosen(runtime: str, folder: Path, config: Mapping[str, Any], device: str, h
     return "onnx" if fits else "torch"
 
 
-def _against(config: Mapping[str, Any], device: str, half: bool) -> str | None:
+def _against(device: str, half: bool) -> str | None:
     if device not in ("auto", "cpu"):
         return f"computes on the CPU, not on {device}: leave out the device"
     if half:
         return "has no half precision: leave out half, or have 8-bit integers"
-    if config.get("adapter") is not None:
-        return "reads no adapter: save the model whole"
     return None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
 
+from conflict_nlp.attention import plain
 from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.onnx.model import OUTPUTS, PAIR
@@ -21,14 +23,13 @@ INPUTS = {"input_ids": "tokens", "word_tokens": "words", "word_mask": "words", "
 OPSET = 17
 
 
-def export(folder: Path, to: Path, quantised: bool) -> tuple[Path, Path]:
-    """Write the graph of the model in ``folder``, and that of its scorer of pairs, into the folder ``to``.
+def export(folder: Path, to: Path, quantised: bool, encoder: str | PathLike[str] | None = None) -> tuple[Path, Path]:
+    """Write the graph of the model in ``folder``, over its ``encoder`` if it is an adapter, and that of its scorer of pairs, into the folder ``to``.
 
     The graph takes a batch of windows; that of 8-bit integers one window, so that it has no padding to mask.
     """
-    model = load_pretrained(folder)[0].eval()  # type: ignore[no-untyped-call]
-    # fused attention falls apart in a graph, into more steps over the whole matrix than the plain one has
-    model.encoder.set_attn_implementation("eager")
+    model = load_pretrained(folder, encoder)[0].eval()  # type: ignore[no-untyped-call]
+    plain(model.encoder)  # fused attention falls apart in a graph, into more steps over the whole matrix
     whole, clusters, int8 = to / "whole.onnx", to / "clusters.onnx", to / "int8.onnx"
     names = tuple(name for name in INPUTS if not (quantised and name == "attention_mask"))
     windows = {} if quantised else {0: "windows"}

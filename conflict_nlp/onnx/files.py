@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
 
 from conflict_nlp.loading import ModelError, first_line
 
-CODE = ("heads.py", "modeling.py", "proposal.py", "onnx/export.py")  # what decides on the graph beside the weights
+CODE = ("attention.py", "heads.py", "modeling.py", "proposal.py", "onnx/export.py")  # what decides on the graph beside the weights
 _EXPORTING = Lock()  # torch's exporter is not made for threads
 
 
-def graphs(folder: Path, quantised: bool) -> tuple[Path, Path]:
+def graphs(folder: Path, quantised: bool, encoder: str | PathLike[str] | None = None) -> tuple[Path, Path]:
     """The files of a model's graph and of its scorer of pairs of mentions, made if they are not in the cache yet.
 
     The cache is that of the Hub's client (``HF_ASSETS_CACHE``), the name a hash of weights, configuration and code. A file is written beside and
     then renamed, so that processes that start at once do not disturb one another.
 
     Args:
-        folder: of a whole model, not an adapter.
+        folder: the model's.
         quantised: whether the encoder's matrix products are of 8-bit integers, by ``onnxruntime``'s dynamic quantisation: a scale for each column of
             weights, and one for the activations of a window.
+        encoder: that an adapter is over; its hash is part of the configuration.
 
     Raises:
         ModelError: the model cannot be exported, or the file not be written.
@@ -35,7 +37,7 @@ def graphs(folder: Path, quantised: bool) -> tuple[Path, Path]:
                 with TemporaryDirectory(dir=kept) as beside:
                     from conflict_nlp.onnx.export import export
 
-                    for made, file in zip(export(folder, Path(beside), quantised), files, strict=True):
+                    for made, file in zip(export(folder, Path(beside), quantised, encoder), files, strict=True):
                         made.replace(file)
     except OSError as error:
         raise ModelError(f"the ONNX files of {folder} cannot be kept: {first_line(error)}: set HF_ASSETS_CACHE to a folder, or use runtime 'torch'") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,16 +39,17 @@ class OnnxModel:
     """The graphs of a model, and what its configuration says.
 
     Args:
-        folder: of a whole model, not an adapter.
+        folder: the model's.
         config: its ``config.json``.
         quantised: whether the encoder computes in 8-bit integers.
+        encoder: of an adapter, the encoder's folder or Hub id; it is not asked for once the graphs are there.
 
     Raises:
         ModelError: ``onnxruntime`` is not installed, or the model cannot be exported.
     """
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False) -> None:
-        self.folder, self.quantised = folder, quantised
+    def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False, encoder: str | PathLike[str] | None = None) -> None:
+        self.folder, self.quantised, self.encoder_source = folder, quantised, encoder
         self.config = Settings(config.get("window", WINDOW), config.get("overlap", OVERLAP), dict(config.get("thresholds") or {}))
         self.label_schema = Schema.from_dict(config["schema"])
         self.slots = attribute_slots(self.label_schema)
@@ -62,7 +64,7 @@ class OnnxModel:
         options.log_severity_level = 3
         options.intra_op_num_threads = len(cores()) // self.threads
         try:
-            files = graphs(self.folder, self.quantised)
+            files = graphs(self.folder, self.quantised, self.encoder_source)
             self._model, self._pairs = (onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files)
         except ModelError:
             raise
