@@ -42,7 +42,7 @@ small() {
   step small-continued accelerate launch training/train.py configs/small_continued.yaml "${gold[@]}" --output "$runs/continued" --init "$runs/first"
   step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${gold[@]}" --output "$runs/distilled" --init "$runs/continued" \
     --teacher "$runs/base-first" --teacher-encoder "$mpnet" --texts "$texts"
-  step small accelerate launch training/distill.py configs/distilled.yaml "${more[@]}" --output "$runs/small" --init "$runs/distilled" \
+  step small accelerate launch training/distill.py configs/distilled_again.yaml "${more[@]}" --output "$runs/small" --init "$runs/distilled" \
     --teacher "$runs/base" --teacher-encoder "$mpnet" --texts "$texts"
 }
 
