@@ -113,7 +113,7 @@ def draw(figures: Mapping[str, Any], picture: Path) -> None:
     length, spans, batch = figure.subplots(1, 3)
     length.plot(*_columns(figures["length"]), marker="o")
     length.set(title="one text, µs a character", xlabel="characters", xscale="log", ylim=(0, None))
-    spans.plot(*_columns(figures["spans"]), marker="o")
+    spans.plot(*_columns(sorted(figures["spans"], key=lambda row: row["spans"])), marker="o")
     spans.set(title=f"a text of {SENTENCES} sentences, ms", xlabel="spans found in it", ylim=(0, None))
     for name, rows in figures["batch"].items():
         batch.plot(*_columns(rows), marker="o", label=name)
