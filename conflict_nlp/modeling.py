@@ -130,6 +130,10 @@ class ConflictModel(PreTrainedModel):
     config_class = ConflictConfig
     base_model_prefix = "conflict"
     _supports_sdpa = True
+    threads = 1
+    """Batches that it reads beside one another."""
+    alone = False
+    """Whether it reads each window for itself."""
 
     def __init__(self, config: ConflictConfig) -> None:
         super().__init__(config)
@@ -254,11 +258,6 @@ class ConflictModel(PreTrainedModel):
     def weighed(self, losses: Mapping[str, Tensor]) -> Tensor:
         """One loss of all heads', each counted as the configuration says."""
         return torch.stack([self.config.loss_weights[head] * loss for head, loss in losses.items()]).sum()
-
-    threads = 1
-    """Batches that it reads beside one another."""
-    alone = False
-    """Whether it reads each window for itself."""
 
     @property
     def tokens_at_once(self) -> int:

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from typer.testing import CliRunner
 from conflict_nlp import ModelError, load
 from conflict_nlp.batch import Labeller
 from conflict_nlp.cli import app
+from conflict_nlp.formats.jsonl import json_lines
 from conflict_nlp.onnx.files import graphs
+
+DEV = Path(__file__).parents[1] / "training" / "corpus" / "dev.jsonl"
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -95,6 +99,13 @@ def test_by_default_a_cache_that_cannot_be_written_leaves_torch(model_folder, ca
     assert load(model_folder)(REPORT).text == REPORT
     with pytest.raises(ModelError, match="HF_ASSETS_CACHE"):
         load(model_folder, quantised=True)
+
+
+def test_the_embedded_model_in_8_bit_integers_finds_nearly_the_same():
+    texts = [data["text"] for _, data, _ in json_lines(DEV)][:30]
+    full, small = ({(n, s.label, s.start, s.end) for n, d in enumerate(load(runtime="onnx", quantised=q).pipe(texts)) for s in d.spans} for q in (False, True))
+    assert len(full) > 100
+    assert 2 * len(full & small) > 0.93 * (len(full) + len(small))
 
 
 def first_score(nlp):
