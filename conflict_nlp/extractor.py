@@ -207,7 +207,7 @@ def load(
         runtime: ``torch``; ``onnx`` for ONNX Runtime, on the CPU, which finds the same and starts without torch once its files are made, at the first
             use of a model; ``auto`` for ``onnx`` where that is installed (the extra ``onnx``) and can serve the call, else ``torch``.
         quantised: with ONNX Runtime, the encoder in 8-bit integers: twice as fast, and scores change a little; what else is read beside a text changes
-            nothing. If not said, ``auto`` does so and ``onnx`` does not.
+            nothing. If not said, ``auto`` does so, except for an adapter, and ``onnx`` does not.
 
     Raises:
         conflict_nlp.ModelError: the folder or Hub id holds no model that this library can load, or the device or runtime is not there.
@@ -219,7 +219,9 @@ def load(
     lone = encoder is not None and config.get("adapter") is None  # which load_pretrained refuses
     if chosen(runtime, folder, str(device), half, quantised or False) == "onnx" and not lone:
         try:
-            read, tokenizer = OnnxModel(folder, config, runtime == "auto" if quantised is None else quantised, encoder), load_tokenizer(folder)
+            whole = config.get("adapter") is None  # an adapter's encoder, which has learnt less for the task, keeps less of its scores in 8-bit integers
+            integers = runtime == "auto" and whole if quantised is None else quantised
+            read, tokenizer = OnnxModel(folder, config, integers, encoder), load_tokenizer(folder)
         except ModelError:
             if runtime != "auto" or quantised:
                 raise

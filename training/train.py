@@ -133,6 +133,7 @@ class Run:
             if self.model.label_schema != settings.schema:
                 raise SettingsError(f"{init} was trained with the schema {self.model.label_schema.name}, and {settings.schema.name} is another")
             self.model.config.loss_weights |= settings.model.get("loss_weights", {})
+            self.model.config.thresholds = {}  # those it was tuned to would make its first epoch look better than the others
         else:
             source = encoder or settings.encoder
             self.tokenizer = AutoTokenizer.from_pretrained(source)

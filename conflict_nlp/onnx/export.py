@@ -13,14 +13,18 @@ import onnx
 import torch
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from torch import Tensor, nn
+from transformers import PreTrainedTokenizerFast
 
 from conflict_nlp.attention import plain
 from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.onnx.model import OUTPUTS, PAIR
+from conflict_nlp.onnx.smoothing import smooth
 
 INPUTS = {"input_ids": "tokens", "word_tokens": "words", "word_mask": "words", "attention_mask": "tokens"}
 OPSET = 17
+CALIBRATION = Path(__file__).with_name("calibration.txt")
+"""Reports of the project's corpus, by which the scales of 8-bit integers are set, one a line."""
 
 
 def export(folder: Path, to: Path, quantised: bool, encoder: str | PathLike[str] | None = None) -> tuple[Path, Path]:
@@ -28,8 +32,11 @@ def export(folder: Path, to: Path, quantised: bool, encoder: str | PathLike[str]
 
     The graph takes a batch of windows; that of 8-bit integers one window, so that it has no padding to mask.
     """
-    model = load_pretrained(folder, encoder)[0].eval()  # type: ignore[no-untyped-call]
+    model, tokenizer = load_pretrained(folder, encoder)
+    model.eval()  # type: ignore[no-untyped-call]
     plain(model.encoder)  # fused attention falls apart in a graph, into more steps over the whole matrix
+    if quantised:
+        smooth(model.encoder, (_whole(tokenizer, report, model.config.window) for report in CALIBRATION.read_text(encoding="utf-8").splitlines()))
     whole, clusters, int8 = to / "whole.onnx", to / "clusters.onnx", to / "int8.onnx"
     names = tuple(name for name in INPUTS if not (quantised and name == "attention_mask"))
     windows = {} if quantised else {0: "windows"}
@@ -41,6 +48,11 @@ def export(folder: Path, to: Path, quantised: bool, encoder: str | PathLike[str]
     if quantised:
         _quantise(whole, int8)
     return int8 if quantised else whole, clusters
+
+
+def _whole(tokenizer: PreTrainedTokenizerFast, report: str, longest: int) -> dict[str, Tensor]:
+    """A report as the encoder reads it, up to the length of a window."""
+    return {"input_ids": torch.tensor([tokenizer(report)["input_ids"][:longest]])}
 
 
 def _example(name: str, windows: int) -> Tensor:

@@ -10,7 +10,8 @@ from threading import Lock
 
 from conflict_nlp.loading import ModelError, first_line
 
-CODE = ("attention.py", "heads.py", "modeling.py", "proposal.py", "onnx/export.py")  # what decides on the graph beside the weights
+# what decides on the graph beside the weights
+CODE = ("attention.py", "heads.py", "modeling.py", "proposal.py", "onnx/export.py", "onnx/smoothing.py", "onnx/calibration.txt")
 _EXPORTING = Lock()  # torch's exporter is not made for threads
 
 
