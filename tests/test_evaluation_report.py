@@ -184,7 +184,7 @@ def test_command_with_a_model(files: Path, monkeypatch: pytest.MonkeyPatch) -> N
         def pipe(self, texts: list[str]) -> list[Document]:
             return [replace(d, id=None) for d, _ in zip(sample(8, 1, 0), texts, strict=True)]
 
-    monkeypatch.setattr(conflict_nlp, "load", lambda name, encoder=None: {"M": Model()}[name], raising=False)
+    monkeypatch.setattr(conflict_nlp, "load", lambda name, encoder=None, runtime="auto": {"M": Model()}[name], raising=False)
     code, output = run("evaluate", files / "gold.jsonl", "--model", "M", "--json", files / "r.json", "--resamples", "0")
     assert code == 0, output
     assert json.loads((files / "r.json").read_text())["scores"]["span_exact_f1"] == 100
