@@ -87,13 +87,14 @@ class PairScorer(nn.Module):
         self.dropout = nn.Dropout(config.head_dropout)
         self.out = nn.Linear(size, 1)
 
-    def forward(self, states: Tensor, candidates: Candidates) -> Tensor:
-        """Logits [B, S, S], anchors in rows."""
-        first_anchor, first_argument = self.dropout(F.gelu(self.anchor(states))), self.dropout(F.gelu(self.argument(states)))
+    def forward(self, states: Tensor, candidates: Candidates, rows: Tensor | None = None) -> Tensor:
+        """Logits [B, S, S], anchors in rows; or [B, R, S] of some ``rows`` [R] alone."""
+        start = candidates.spans[..., 0]
+        anchors, first = (states, start) if rows is None else (states[:, rows], start[:, rows])
+        first_anchor, first_argument = self.dropout(F.gelu(self.anchor(anchors))), self.dropout(F.gelu(self.argument(states)))
         anchor, anchor_hidden = first_anchor.chunk(2, dim=-1)
         argument, argument_hidden = first_argument.chunk(2, dim=-1)
-        start = candidates.spans[..., 0]
-        offset = bucket(start.unsqueeze(1) - start.unsqueeze(2))
+        offset = bucket(start.unsqueeze(1) - first.unsqueeze(2))
         hidden = F.gelu(anchor_hidden.unsqueeze(2) + argument_hidden.unsqueeze(1) + self.distance(offset))
         scale = anchor.shape[-1] ** -0.5
         logits: Tensor = self.out(hidden).squeeze(-1) + scale * self.bilinear(anchor) @ argument.transpose(1, 2)

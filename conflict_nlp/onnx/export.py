@@ -20,6 +20,7 @@ from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.onnx.model import OUTPUTS, PAIR
 from conflict_nlp.onnx.smoothing import smooth
+from conflict_nlp.proposal import Candidates
 
 INPUTS = {"input_ids": "tokens", "word_tokens": "words", "word_mask": "words", "attention_mask": "tokens"}
 OPSET = 17
@@ -36,6 +37,7 @@ def export(folder: Path, to: Path, quantised: bool, encoder: str | PathLike[str]
     model.eval()  # type: ignore[no-untyped-call]
     plain(model.encoder)  # fused attention falls apart in a graph, into more steps over the whole matrix
     if quantised:
+        model.links = _OfAnchors(model.links, torch.tensor(model.takes).any(1))  # type: ignore[assignment]
         smooth(model.encoder, (_whole(tokenizer, report, model.config.window) for report in CALIBRATION.read_text(encoding="utf-8").splitlines()))
     whole, clusters, int8 = to / "whole.onnx", to / "clusters.onnx", to / "int8.onnx"
     names = tuple(name for name in INPUTS if not (quantised and name == "attention_mask"))
@@ -60,6 +62,20 @@ def _example(name: str, windows: int) -> Tensor:
     words = torch.tensor([[1, 2, 3, 4], [1, 3, 4, 5]])
     tokens = torch.ones(2, 8, dtype=torch.long)
     return {"word_tokens": words, "word_mask": torch.ones_like(words, dtype=torch.bool)}.get(name, tokens)[:windows]
+
+
+class _OfAnchors(nn.Module):
+    """A scorer of pairs that, in one window, is asked about the spans alone that take arguments; of the others no link is allowed."""
+
+    def __init__(self, links: nn.Module, takes: Tensor) -> None:
+        super().__init__()
+        self.links = links
+        self.takes = takes
+
+    def forward(self, states: Tensor, candidates: Candidates) -> Tensor:
+        rows = self.takes[candidates.labels[0]].nonzero().squeeze(1)
+        size = states.shape[1]
+        return torch.full((1, size, size), float("-inf")).index_copy(1, rows, self.links(states, candidates, rows))
 
 
 class _Named(nn.Module):
