@@ -63,6 +63,11 @@ class Adapter:
         return {**asdict(self), "targets": list(self.targets)}
 
 
+def undropped(adapter: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Of an adapter, as plain data, what its weights depend on: all but the dropout that they are trained with."""
+    return None if adapter is None else {**adapter, "dropout": 0}
+
+
 def attach(encoder: nn.Module, adapter: Adapter) -> None:
     """Add an adapter that changes nothing yet, and freeze everything else of the encoder.
 

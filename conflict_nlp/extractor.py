@@ -83,7 +83,7 @@ class Extractor:
         return next(self.pipe([checked(text)]))
 
     def pipe(self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None) -> Iterator[Document]:
-        """Label texts in order, as they come: at most 8 batches of windows wait for the model, however long the stream or a text is.
+        """Label texts in order, as they come: at most 8 batches of windows are ahead, 16 where they are read side by side, however long a text is.
 
         Args:
             texts: any iterable, endless ones too.
@@ -216,10 +216,11 @@ def load(
     read: ConflictModel | OnnxModel | None = None
     precision = None
     folder, config = locate(model)
-    lone = encoder is not None and config.get("adapter") is None  # which load_pretrained refuses
+    whole = config.get("adapter") is None
+    lone = whole and encoder is not None  # which load_pretrained refuses
     if chosen(runtime, folder, str(device), half, quantised or False) == "onnx" and not lone:
         try:
-            whole = config.get("adapter") is None  # an adapter's encoder, which has learnt less for the task, keeps less of its scores in 8-bit integers
+            # an adapter's encoder, which has learnt less for the task, keeps less of its scores in 8-bit integers
             integers = runtime == "auto" and whole if quantised is None else quantised
             read, tokenizer = OnnxModel(folder, config, integers, encoder), load_tokenizer(folder)
         except ModelError:

@@ -17,7 +17,6 @@ settings.register_profile("steady", deadline=None)  # a busy machine is no failu
 settings.load_profile("steady")
 
 
-
 @pytest.fixture(autouse=True)
 def torch_computes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """``auto`` is torch, wherever the tests of ONNX Runtime do not say otherwise: a graph for every tiny model would take its time."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -13,6 +12,7 @@ from typing import Any
 import psutil
 
 from conflict_nlp import __version__
+from conflict_nlp.cores import cores
 from conflict_nlp.formats.files import replacing
 
 
@@ -29,7 +29,7 @@ def machine() -> dict[str, Any]:
     """Processor, cores that this process may use, memory in GB, system and Python."""
     return {
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(cores()),
         "memory_gigabytes": round(psutil.virtual_memory().total / 1e9, 1),
         "system": platform.system(),
         "python": platform.python_version(),

@@ -18,11 +18,12 @@ from refusing import refusing
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from conflict_nlp.loading import ModelError, locate
+from conflict_nlp.adapters import undropped
+from conflict_nlp.loading import FILES, ModelError, locate
 
 # what models of one soup may differ in, beside the dropout of an adapter
 FREE = {"thresholds", "loss_weights", "head_dropout", "dtype", "transformers_version"}
-WEIGHTS, CONFIGURATION = "model.safetensors", ("config.json", "tokenizer.json", "tokenizer_config.json")
+WEIGHTS = "model.safetensors"
 
 
 def main(folders: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL [MODEL …] OUTPUT", help="The models' folders, then that of their mean.")]) -> None:
@@ -37,8 +38,9 @@ def main(folders: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL [MOD
     beside = output.with_name(output.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    for file in CONFIGURATION:
-        shutil.copy(models[0] / file, beside)
+    for name in FILES:
+        if name != WEIGHTS and (models[0] / name).is_file():
+            shutil.copy(models[0] / name, beside)
     save_file(mixed, beside / WEIGHTS, metadata={"format": "pt"})
     beside.rename(output)
 
@@ -58,8 +60,7 @@ def mean(models: Sequence[Path]) -> dict[str, Tensor]:
 
 def make(config: Mapping[str, Any]) -> dict[str, Any]:
     """Of a configuration what the weights depend on."""
-    adapter = config.get("adapter")
-    return {name: value for name, value in config.items() if name not in FREE} | {"adapter": adapter and {**adapter, "dropout": 0}}
+    return {name: value for name, value in config.items() if name not in FREE} | {"adapter": undropped(config.get("adapter"))}
 
 
 if __name__ == "__main__":

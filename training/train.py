@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +40,7 @@ from torch import nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
 
-from conflict_nlp.adapters import kept, lighten
+from conflict_nlp.adapters import kept, lighten, undropped
 from conflict_nlp.decoding import Thresholds
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
@@ -126,7 +126,7 @@ class Run:
         self.encoder = (encoder or settings.encoder) if adapter else None
         if init is not None:
             theirs = locate(init)[1].get("adapter")
-            if not same_but_dropout(theirs, adapter):
+            if undropped(theirs) != undropped(adapter):
                 raise SettingsError(f"{init} has the adapter {theirs}, and the configuration {adapter}")
             changes = {"adapter": adapter} | {name: value for name, value in settings.model.items() if name == "head_dropout"}
             self.model, self.tokenizer = load_pretrained(init, self.encoder, merged=False, changes=changes)
@@ -151,7 +151,7 @@ class Run:
             conflict_nlp.ModelError: the model cannot be loaded.
         """
         own, adapter = self.model.config, locate(model)[1].get("adapter")
-        if not same_but_dropout(adapter, own.adapter):
+        if undropped(adapter) != undropped(own.adapter):
             raise SettingsError(f"{model} has the adapter {adapter}, and the configuration {own.adapter}")
         donor, _ = load_pretrained(model, self.encoder, merged=False)
         theirs, state = donor.encoder.state_dict(), self.model.encoder.state_dict()
@@ -306,11 +306,6 @@ class Run:
             writer.writerow(row)
         told = ("epoch", "seconds", "score", "span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_pair_f1")
         print(", ".join(f"{k} {row[k]}" for k in told if k in row))
-
-
-def same_but_dropout(left: Mapping[str, Any] | None, right: Mapping[str, Any] | None) -> bool:
-    """Whether the weights of one adapter fit another: only the dropout that they are trained with may differ."""
-    return left == right or (left is not None and right is not None and {**left, "dropout": 0} == {**right, "dropout": 0})
 
 
 def parameter_groups(model: ConflictModel, settings: Any) -> list[dict[str, Any]]:

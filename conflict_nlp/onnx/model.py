@@ -66,6 +66,7 @@ class OnnxModel:
         try:
             files = graphs(self.folder, self.quantised, self.encoder_source)
             self._model, self._pairs = (onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"]) for file in files)
+            self._inputs = [given.name for given in self._model.get_inputs()]
         except ModelError:
             raise
         except Exception as error:  # the exporter's and the runtime's are of many kinds
@@ -102,8 +103,7 @@ class OnnxModel:
 
     def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
         """As of :meth:`conflict_nlp.modeling.ConflictModel.outputs`; there is no half precision, and in 8-bit integers a batch is one window."""
-        inputs = {given.name for given in self._model.get_inputs()}
-        return WindowOutputs(*self._model.run(OUTPUTS, {name: array for name, array in batch.items() if name in inputs}))
+        return WindowOutputs(*self._model.run(OUTPUTS, {name: batch[name] for name in self._inputs}))
 
     def cluster_scores(self, left: npt.NDArray[np.float32], right: npt.NDArray[np.float32], distance: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """As of :meth:`conflict_nlp.modeling.ConflictModel.cluster_scores`."""
