@@ -4,7 +4,7 @@ accelerate launch training/distill.py configs/distilled.yaml --teacher MODEL [--
     --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID] [--init MODEL]
 
 TEXTS.jsonl has a ``text`` a line. An epoch takes all annotated documents and as many texts as the configuration's ``distillation`` says, others each
-time; of more texts than all epochs take, a sample is used. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
+time; of more texts than its ``pool``, or than all epochs take, a sample is used, and none that is annotated. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ def main(
         settings = read_settings(config)
         documents, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
         how = settings.distillation or DistillationSettings()
-        bare = list(texts_of(texts))
-        bare = random.Random(settings.training.seed).sample(bare, min(len(bare), how.texts * settings.training.epochs))
+        seen = {document.text for document in (*documents, *held_out)}
+        bare = [text for text in texts_of(texts) if text not in seen]
+        bare = random.Random(settings.training.seed).sample(bare, min(len(bare), how.pool or how.texts * settings.training.epochs))
         master, tokenizer = load_pretrained(teacher, teacher_encoder)
         if master.label_schema != settings.schema:
             raise SettingsError(f"{teacher} was trained with the schema {master.label_schema.name}, and {settings.schema.name} is another")

@@ -29,8 +29,12 @@ class Taught(nn.Module):
         self.teacher = (teacher,)  # in a tuple, so that its weights are none of this module's
         self.weight = weight
 
-    def forward(self, word_mask: Tensor, taught: Tensor, gold: GoldBatch | None = None, **inputs: Any) -> ConflictOutput:
-        """A batch as :meth:`conflict_nlp.modeling.ConflictModel.forward` takes it, and ``taught`` [B, W, H], the teacher's states of its words."""
+    def forward(self, word_mask: Tensor, taught: Tensor | None = None, gold: GoldBatch | None = None, **inputs: Any) -> ConflictOutput:
+        """A batch as :meth:`conflict_nlp.modeling.ConflictModel.forward` takes it, and ``taught`` [B, W, H], the teacher's states of its words, if it
+        was asked.
+        """
+        if taught is None:
+            return self.student(word_mask=word_mask, gold=gold, **inputs)  # type: ignore[no-any-return]
         (teacher,) = self.teacher
         lesson = teacher.lesson(taught, word_mask)
         output: ConflictOutput = self.student(word_mask=word_mask, gold=gold, extra=[lesson.candidates], **inputs)

@@ -29,18 +29,19 @@ class Lessons:
     file: Path
 
     def examples(self, annotated: Sequence[Example], texts: Sequence[str], windower: Windower, quiet: bool) -> list[Example]:
-        """The annotated examples, which are all windows of ``texts``, and behind them those without annotation, each with the teacher's states.
+        """The annotated examples, which are all windows of ``texts``, and behind them those without annotation, with the teacher's states of what it
+        is asked about.
 
         Raises:
             ValueError: teacher and student do not cut the texts into the same words.
         """
         bare = [Example(window, None) for text in self.texts for window in windower.windows(text)]
-        data = [*annotated, *bare]
-        theirs = [window for text in (*texts, *self.texts) for window in self.windower.windows(text)]
-        if len(theirs) != len(data) or not all(map(same_words, theirs, (e.window for e in data))):
+        alone, asked = ([], [*annotated, *bare]) if self.settings.annotated else (annotated, bare)
+        theirs = [window for text in (*(texts if self.settings.annotated else ()), *self.texts) for window in self.windower.windows(text)]
+        if len(theirs) != len(asked) or not all(map(same_words, theirs, (e.window for e in asked))):
             raise ValueError("teacher and student cut texts into other words: their tokenizers have to split alike, with the same window and overlap")
         states = self.teacher.read(theirs, self.pad_token_id, quiet, self.file)
-        return [replace(example, taught=words) for example, words in zip(data, states, strict=True)]
+        return [*alone, *(replace(example, taught=words) for example, words in zip(asked, states, strict=True))]
 
     def pools(self, annotated: int, windows: int) -> list[Pool]:
         """The examples of :meth:`examples`: all that are annotated at every epoch, and as many others as the settings say."""

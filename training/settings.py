@@ -42,10 +42,14 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """How to learn from a teacher: texts without annotation that an epoch takes, and what the teacher counts beside the gold."""
+    """How to learn from a teacher: texts without annotation that an epoch takes, and of how many (0: as many as all epochs take); what the
+    teacher counts beside the gold, and whether it is asked about annotated texts too, which it may know by heart.
+    """
 
     texts: int = 5000
+    pool: int = 0
     weight: float = 1.0
+    annotated: bool = True
 
 
 @dataclass(frozen=True)
@@ -122,7 +126,7 @@ def _known(path: Path, prefix: str, data: Mapping[str, Any], names: set[str]) ->
 
 def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
     try:
-        typed = kind(value)  # YAML 1.1 reads 1e-4 as text
+        typed = kind(value) if kind is not bool or isinstance(value, bool) else None  # YAML 1.1 reads 1e-4 as text
     except (TypeError, ValueError):
         typed = None
     if typed is None or (kind is int and (typed != value or typed < 1)):
