@@ -219,17 +219,18 @@ def test_fused_attention_of_mpnet_says_the_same_and_keeps_its_weights():
     assert list(encoder.state_dict()) == names
 
 
-def test_training_above_frozen_layers_sees_what_the_whole_encoder_sees(model, tokenizer):
+@pytest.mark.parametrize("above", [0, 1])
+def test_training_above_frozen_layers_sees_what_the_whole_encoder_sees(model, tokenizer, above):
     windower = Windower(tokenizer, 64, 16)
     windows = list(windower.windows(REPORT))
     batch = collate(windows, 0)
     changed(model.eval().encoder)
     whole = model(**batch)
-    frozen = FrozenLayers(model.encoder, above=1)
+    frozen = FrozenLayers(model.encoder, above)
     states = torch.nn.utils.rnn.pad_sequence(frozen.states(windows, 0, quiet=True), batch_first=True)
     with frozen.left_out():
-        above = model(**batch, states=states)
-    assert torch.allclose(above.tag_logits, whole.tag_logits, atol=1e-5)
+        there = model(**batch, states=states)
+    assert torch.allclose(there.tag_logits, whole.tag_logits, atol=1e-5)
     assert torch.equal(model(**batch).tag_logits, whole.tag_logits)
 
 

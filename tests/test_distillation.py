@@ -165,6 +165,28 @@ def test_a_distilled_model_is_a_model_as_any(files, model_folder, encoder_folder
     assert float(rows[1]["loss_soft_tags"]) < float(rows[0]["loss_soft_tags"])
 
 
+def test_the_teacher_is_asked_about_some_texts_alone(files, model_folder, encoder_folder, tmp_path):
+    files[0].write_text(CONFIG + "distillation: {texts: 1, pool: 2, documents: 2, annotated: false}\n")
+    (tmp_path / "texts.jsonl").write_text((tmp_path / "texts.jsonl").read_text() + json.dumps({"text": REPORT}) + "\n")
+    result = distill(*files, "--teacher", model_folder, "--output", tmp_path / "out", "--encoder", encoder_folder)
+    assert result.returncode == 0, result.stderr
+    assert "3 documents; 5 windows in all" in result.stdout  # the annotated report is none of the texts
+    for row in csv.DictReader((tmp_path / "out" / "log.csv").open()):
+        assert float(row["loss_tags"]) > 0
+        assert float(row["loss_soft_tags"]) > 0
+
+
+def test_an_epoch_takes_as_many_of_both_as_the_settings_say(model_folder, tmp_path):
+    model, tokenizer = load_pretrained(model_folder)
+    own = Windower(tokenizer, 64, 16)
+    settings = DistillationSettings(documents=2, texts=1, annotated=False)
+    lessons = Lessons(Teacher(model), own, 0, ["A raid.", "Rockets."], settings, tmp_path / "states.safetensors")
+    gold = [Example(w, None) for w in own.windows(REPORT)] * 3
+    data = lessons.examples(gold, [REPORT] * 3, own, True)
+    assert [example.taught is None for example in data] == [True] * len(gold) + [False] * 2
+    assert [pool.number for pool in lessons.pools(len(gold), len(data))] == [2, 1]
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

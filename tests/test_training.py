@@ -115,6 +115,28 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trained, data, enc
     assert (output / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("learn", [["links", "attributes"], ["encoder", "tagger"]])
+def test_what_does_not_learn_stays_as_it_is(trained, data, encoder_folder, tmp_path, learn):
+    (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", f"ema: 0.5, learn: [{', '.join(learn)}]").replace("epochs: 4", "epochs: 1"))
+    files = ["--train", data / "train.jsonl", "--dev", data / "dev.jsonl", "--output", tmp_path / "out", "--init", trained]
+    result = subprocess.run(
+        [sys.executable, TRAIN, tmp_path / "part.yaml", *map(str, files)], capture_output=True, text=True, check=False, env=ENVIRONMENT
+    )
+    assert result.returncode == 0, result.stderr
+    before, after = load_file(trained / "model.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
+    changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == set(learn)
+
+
+def test_a_part_that_no_model_has_cannot_learn(tmp_path):
+    (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", "ema: 0.5, learn: [heads]"))
+    with pytest.raises(SettingsError, match=r"training\.learn names 'heads'; there are encoder, tagger"):
+        read_settings(tmp_path / "part.yaml")
+    (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", "ema: 0.5, learn: links"))
+    with pytest.raises(SettingsError, match=r"training\.learn is 'links'"):
+        read_settings(tmp_path / "part.yaml")
+
+
 OTHER = """schema:
   name: other
   labels:

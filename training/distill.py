@@ -3,8 +3,9 @@
 accelerate launch training/distill.py configs/distilled.yaml --teacher MODEL [--teacher-encoder FOLDER_OR_HUB_ID] --texts TEXTS.jsonl
     --train A.jsonl [--train B.jsonl] --dev D.jsonl --output DIR [--encoder FOLDER_OR_HUB_ID] [--init MODEL]
 
-TEXTS.jsonl has a ``text`` a line. An epoch takes all annotated documents and as many texts as the configuration's ``distillation`` says, others each
-time; of more texts than its ``pool``, or than all epochs take, a sample is used, and none that is annotated. DIR is as of training/train.py, and a run that was stopped goes on in the same way.
+TEXTS.jsonl has a ``text`` a line. An epoch takes as many annotated documents and texts as the configuration's ``distillation`` says, others each time; of
+more texts than its ``pool``, or than all epochs take, a sample is used, and none that is annotated. DIR is as of training/train.py, and a run that was
+stopped goes on in the same way.
 """
 
 from __future__ import annotations

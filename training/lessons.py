@@ -44,9 +44,9 @@ class Lessons:
         return [*alone, *(replace(example, taught=words) for example, words in zip(asked, states, strict=True))]
 
     def pools(self, annotated: int, windows: int) -> list[Pool]:
-        """The examples of :meth:`examples`: all that are annotated at every epoch, and as many others as the settings say."""
+        """The examples of :meth:`examples`, those that are annotated and the others, and as many of each as the settings say for an epoch."""
         others = range(annotated, windows)
-        return [Pool(range(annotated), annotated), Pool(others, min(self.settings.texts, len(others)))]
+        return [Pool(range(annotated), min(self.settings.documents or annotated, annotated)), Pool(others, min(self.settings.texts, len(others)))]
 
 
 def same_words(left: Window, right: Window) -> bool:

@@ -15,7 +15,8 @@ from conflict_nlp.modeling import ConflictConfig
 from conflict_nlp.schema import CONFLICT, Schema, SchemaError
 
 OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
-
+PARTS = ("encoder", "tagger", "spans", "links", "attributes", "clusters")  # of a ConflictModel
+WHOLE = {bool: bool, tuple: list}  # what is not read from anything else
 
 Section = TypeVar("Section", "TrainingSettings", "DistillationSettings")
 
@@ -26,7 +27,9 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How to train. ``warmup`` is a share of all steps; ``ema`` the decay a step of the averaged weights; ``precision`` auto, bf16 or no."""
+    """How to train. ``warmup`` is a share of all steps; ``ema`` the decay a step of the averaged weights; ``precision`` auto, bf16 or no; ``learn``
+    names the parts of the model that learn, the others stay as they are.
+    """
 
     epochs: int = 16
     batch_size: int = 8
@@ -38,14 +41,16 @@ class TrainingSettings:
     clip: float = 1.0
     precision: str = "auto"
     seed: int = 7
+    learn: tuple[str, ...] = PARTS
 
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """How to learn from a teacher: texts without annotation that an epoch takes, and of how many (0: as many as all epochs take); what the
-    teacher counts beside the gold, and whether it is asked about annotated texts too, which it may know by heart.
+    """How to learn from a teacher: annotated documents that an epoch takes (0: all), texts without annotation, and of how many (0: as many as all
+    epochs take); what the teacher counts beside the gold, and whether it is asked about annotated texts too, which it may know by heart.
     """
 
+    documents: int = 0
     texts: int = 5000
     pool: int = 0
     weight: float = 1.0
@@ -87,6 +92,8 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
     model = {**_mapping(path, "model", data.get("model"))}
     _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - OWN)
     training = _section(path, "training", {**_mapping(path, "training", data.get("training")), **(changes or {})}, TrainingSettings)
+    if strange := set(training.learn) - set(PARTS):
+        raise SettingsError(f"{path}: training.learn names {', '.join(map(repr, sorted(strange)))}; there are {', '.join(PARTS)}")
     distillation = None
     if "distillation" in data:
         distillation = _section(path, "distillation", _mapping(path, "distillation", data["distillation"]), DistillationSettings)
@@ -126,7 +133,7 @@ def _known(path: Path, prefix: str, data: Mapping[str, Any], names: set[str]) ->
 
 def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
     try:
-        typed = kind(value) if kind is not bool or isinstance(value, bool) else None  # YAML 1.1 reads 1e-4 as text
+        typed = kind(value) if isinstance(value, WHOLE.get(kind, object)) else None  # YAML 1.1 reads 1e-4 as text
     except (TypeError, ValueError):
         typed = None
     if typed is None or (kind is int and (typed != value or typed < 1)):

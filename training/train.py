@@ -209,14 +209,17 @@ class Run:
             self._finish(held_out)
 
     def _frozen(self) -> FrozenLayers | None:
-        """The layers below the adapter, if there are any."""
-        adapter = self.settings.adapter
-        if adapter is None:
+        """The layers below the adapter, if there are any; all of them where the encoder does not learn."""
+        adapter, learn = self.settings.adapter, self.settings.training.learn
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad &= name.partition(".")[0] in learn
+        if adapter is None and "encoder" in learn:
             return None
         encoder = self.model.encoder.to(self.accelerator.device)
-        if self.accelerator.mixed_precision == "bf16":
+        if "encoder" in learn and self.accelerator.mixed_precision == "bf16":  # else its weights are saved as they are
             lighten(encoder)
-        return FrozenLayers(encoder, adapter.layers) if hasattr(encoder, "embeddings") and adapter.layers < encoder.config.num_hidden_layers else None
+        above = 0 if adapter is None or "encoder" not in learn else adapter.layers
+        return FrozenLayers(encoder, above) if hasattr(encoder, "embeddings") and above < encoder.config.num_hidden_layers else None
 
     def _epoch(self, model: Any, ema: Averages, optimizer: Any, schedule: Any, data: Any, name: str) -> tuple[int, dict[str, float]]:
         """All batches once: how many tokens they have, and the mean of each loss where there was one."""

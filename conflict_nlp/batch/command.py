@@ -99,7 +99,8 @@ def _job(inputs: list[str], folder: Path, labeller: Labeller, names: tuple[str, 
     place, config = locate(labeller.model)
     columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
     plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
-    return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), {}, tuple(inputs), flat)
+    settings = {"runtime": labeller.runtime, "half": labeller.half}  # what was labelled in one precision does not go on in another
+    return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 
 
 def _engine(job: Job, labeller: Labeller, name: EngineName, wanted: tuple[int | None, int | None], ray_address: str | None) -> tuple[Callable[[], Engine], Job]:

@@ -37,9 +37,11 @@ def chosen(runtime: str, folder: Path, device: str, half: bool, quantised: bool)
     against = _against(device, half)
     if runtime == "onnx" and against:
         raise ModelError(f"{folder}: runtime 'onnx' {against}, or use runtime 'torch'")
-    fits = runtime == "onnx" or (runtime == "auto" and not against and all(map(find_spec, ("onnx", "onnxruntime"))) and (device == "cpu" or not _gpu()))
+    missing = [package for package in ("onnx", "onnxruntime") if find_spec(package) is None]
+    fits = runtime == "onnx" or (runtime == "auto" and not against and not missing and (device == "cpu" or not _gpu()))
     if quantised and not fits:
-        raise ModelError("8-bit integers are ONNX Runtime's, on the CPU: use runtime 'onnx'")
+        mend = f"{missing[0]} is not installed, pip install 'conflict-nlp[onnx]'" if missing else "use runtime 'onnx'"
+        raise ModelError(f"8-bit integers are ONNX Runtime's, on the CPU: {mend}")
     return "onnx" if fits else "torch"
 
 
