@@ -22,28 +22,41 @@ gold=(--train "$corpora/gold/train.jsonl" --train training/corpus/train.jsonl --
 texts=$corpora/unlabelled/passages.jsonl
 mpnet=$encoders/mpnet
 
-more_gold() {
-  step more-gold python training/standoff.py join training/standoff/annotation.jsonl "$texts" "$runs/more-gold.jsonl"
-  more=("${gold[@]}" --train "$runs/more-gold.jsonl")
+passages() { # NAME FIRST LAST: passages of training/standoff with their texts
+  sed -n "$2,$3p" training/standoff/annotation.jsonl > "$runs/$1.standoff.jsonl"
+  step "$1" python training/standoff.py join "$runs/$1.standoff.jsonl" "$texts" "$runs/$1.jsonl"
 }
 
 first_base() {
   step base-first accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base-first" --encoder "$mpnet"
 }
 
-base() {
+continued_base() {
   first_base
-  more_gold
-  step base accelerate launch training/train.py configs/base_continued.yaml "${more[@]}" --output "$runs/base" --encoder "$mpnet" --init "$runs/base-first"
+  passages base-passages 1 1928
+  step base-continued accelerate launch training/train.py configs/base_continued.yaml "${gold[@]}" --train "$runs/base-passages.jsonl" \
+    --output "$runs/base-continued" --encoder "$mpnet" --init "$runs/base-first"
+}
+
+base() {
+  continued_base
+  passages unseen-passages 1929 4466
+  step base accelerate launch training/train.py configs/base_heads.yaml --train "$runs/unseen-passages.jsonl" --dev "$corpora/gold/dev.jsonl" \
+    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-continued"
 }
 
 small() {
   step small-first accelerate launch training/train.py configs/small.yaml "${gold[@]}" --output "$runs/first" --encoder "$encoders/minilm"
   step small-continued accelerate launch training/train.py configs/small_continued.yaml "${gold[@]}" --output "$runs/continued" --init "$runs/first"
-  step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${gold[@]}" --output "$runs/distilled" --init "$runs/continued" \
-    --teacher "$runs/base-first" --teacher-encoder "$mpnet" --texts "$texts"
-  step small accelerate launch training/distill.py configs/distilled_again.yaml "${more[@]}" --output "$runs/small" --init "$runs/distilled" \
-    --teacher "$runs/base" --teacher-encoder "$mpnet" --texts "$texts"
+  local taught=("${gold[@]}" --teacher-encoder "$mpnet" --texts "$texts")
+  step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${taught[@]}" --output "$runs/distilled" --init "$runs/continued" \
+    --teacher "$runs/base-first"
+  passages again-passages 1 3170
+  step small-again accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/again-passages.jsonl" \
+    --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base-continued"
+  passages small-passages 1 4466
+  step small accelerate launch training/distill.py configs/distilled_longer.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
+    --output "$runs/small" --init "$runs/distilled-again" --teacher "$runs/base-continued"
 }
 
 muc4() {
@@ -60,7 +73,7 @@ muc4() {
 
 case ${model,,} in
   base) base ;;
-  small) base && small ;;
+  small) continued_base && small ;;
   muc4) first_base && muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac
