@@ -31,18 +31,11 @@ first_base() {
   step base-first accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base-first" --encoder "$mpnet"
 }
 
-continued_base() {
+base() {
   first_base
   passages base-passages 1 1928
-  step base-continued accelerate launch training/train.py configs/base_continued.yaml "${gold[@]}" --train "$runs/base-passages.jsonl" \
-    --output "$runs/base-continued" --encoder "$mpnet" --init "$runs/base-first"
-}
-
-base() {
-  continued_base
-  passages unseen-passages 1929 4466
-  step base accelerate launch training/train.py configs/base_heads.yaml --train "$runs/unseen-passages.jsonl" --dev "$corpora/gold/dev.jsonl" \
-    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-continued"
+  step base accelerate launch training/train.py configs/base_continued.yaml "${gold[@]}" --train "$runs/base-passages.jsonl" \
+    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-first"
 }
 
 small() {
@@ -53,10 +46,10 @@ small() {
     --teacher "$runs/base-first"
   passages again-passages 1 3170
   step small-again accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/again-passages.jsonl" \
-    --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base-continued"
+    --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base"
   passages small-passages 1 4466
   step small accelerate launch training/distill.py configs/distilled_longer.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
-    --output "$runs/small" --init "$runs/distilled-again" --teacher "$runs/base-continued"
+    --output "$runs/small" --init "$runs/distilled-again" --teacher "$runs/base"
 }
 
 muc4() {
@@ -73,7 +66,7 @@ muc4() {
 
 case ${model,,} in
   base) base ;;
-  small) continued_base && small ;;
+  small) base && small ;;
   muc4) first_base && muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac
