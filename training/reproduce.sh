@@ -44,12 +44,9 @@ small() {
   local taught=("${gold[@]}" --teacher-encoder "$mpnet" --texts "$texts")
   step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${taught[@]}" --output "$runs/distilled" --init "$runs/continued" \
     --teacher "$runs/base-first"
-  passages again-passages 1 3170
-  step small-again accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/again-passages.jsonl" \
-    --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base"
-  passages small-passages 1 4466
-  step small accelerate launch training/distill.py configs/distilled_longer.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
-    --output "$runs/small" --init "$runs/distilled-again" --teacher "$runs/base"
+  passages small-passages 1 3170
+  step small accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
+    --output "$runs/small" --init "$runs/distilled" --teacher "$runs/base"
 }
 
 muc4() {
