@@ -132,6 +132,9 @@ def test_a_part_that_no_model_has_cannot_learn(tmp_path):
     (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", "ema: 0.5, learn: [heads]"))
     with pytest.raises(SettingsError, match=r"training\.learn names 'heads'; there are encoder, tagger"):
         read_settings(tmp_path / "part.yaml")
+    (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", "ema: 0.5, learn: []"))
+    with pytest.raises(SettingsError, match=r"training\.learn names nothing"):
+        read_settings(tmp_path / "part.yaml")
     (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", "ema: 0.5, learn: links"))
     with pytest.raises(SettingsError, match=r"training\.learn is 'links'"):
         read_settings(tmp_path / "part.yaml")

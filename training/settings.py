@@ -92,8 +92,9 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
     model = {**_mapping(path, "model", data.get("model"))}
     _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - OWN)
     training = _section(path, "training", {**_mapping(path, "training", data.get("training")), **(changes or {})}, TrainingSettings)
-    if strange := set(training.learn) - set(PARTS):
-        raise SettingsError(f"{path}: training.learn names {', '.join(map(repr, sorted(strange)))}; there are {', '.join(PARTS)}")
+    strange = [part for part in training.learn if part not in PARTS]
+    if strange or not training.learn:
+        raise SettingsError(f"{path}: training.learn names {', '.join(map(repr, strange)) or 'nothing'}; there are {', '.join(PARTS)}")
     distillation = None
     if "distillation" in data:
         distillation = _section(path, "distillation", _mapping(path, "distillation", data["distillation"]), DistillationSettings)

@@ -177,6 +177,8 @@ class Run:
                 data = lessons.examples(data, [document.text for document in training], self.windower, quiet=not accelerator.is_main_process)
             pools = lessons.pools(annotated, len(data))
             network = Taught(self.model, lessons.teacher, lessons.settings.weight)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad &= name.partition(".")[0] in settings.learn
         frozen = self._frozen()
         if frozen is not None:
             with accelerator.autocast():
@@ -211,8 +213,6 @@ class Run:
     def _frozen(self) -> FrozenLayers | None:
         """The layers below the adapter, if there are any; all of them where the encoder does not learn."""
         adapter, learn = self.settings.adapter, self.settings.training.learn
-        for name, parameter in self.model.named_parameters():
-            parameter.requires_grad &= name.partition(".")[0] in learn
         if adapter is None and "encoder" in learn:
             return None
         encoder = self.model.encoder.to(self.accelerator.device)
