@@ -47,16 +47,16 @@ def data(tmp_path_factory):
     return folder
 
 
-def command(data, encoder, output, *more):
+def command(data, encoder, output, *more, config="config.yaml"):
     files = ["--train", data / "train.jsonl", "--dev", data / "dev.jsonl", "--output", output, "--encoder", encoder]
-    return [sys.executable, TRAIN, data / "config.yaml", *files, *more]
+    return [sys.executable, TRAIN, data / config, *files, *more]
 
 
 ENVIRONMENT = {**os.environ, "ACCELERATE_USE_CPU": "true"}
 
 
-def run(*arguments):
-    return subprocess.run([str(a) for a in command(*arguments)], capture_output=True, text=True, check=False, env=ENVIRONMENT)
+def run(*arguments, **options):
+    return subprocess.run([str(a) for a in command(*arguments, **options)], capture_output=True, text=True, check=False, env=ENVIRONMENT)
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +118,7 @@ def test_a_killed_run_goes_on_and_ends_as_if_nothing_had_been(trained, data, enc
 @pytest.mark.parametrize("learn", [["links", "attributes"], ["encoder", "tagger"]])
 def test_what_does_not_learn_stays_as_it_is(trained, data, encoder_folder, tmp_path, learn):
     (tmp_path / "part.yaml").write_text(CONFIG.replace("ema: 0.5", f"ema: 0.5, learn: [{', '.join(learn)}]").replace("epochs: 4", "epochs: 1"))
-    files = ["--train", data / "train.jsonl", "--dev", data / "dev.jsonl", "--output", tmp_path / "out", "--init", trained]
-    result = subprocess.run(
-        [sys.executable, TRAIN, tmp_path / "part.yaml", *map(str, files)], capture_output=True, text=True, check=False, env=ENVIRONMENT
-    )
+    result = run(data, encoder_folder, tmp_path / "out", "--init", trained, config=tmp_path / "part.yaml")
     assert result.returncode == 0, result.stderr
     before, after = load_file(trained / "model.safetensors"), load_file(tmp_path / "out" / "model.safetensors")
     changed = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}

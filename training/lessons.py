@@ -36,12 +36,16 @@ class Lessons:
             ValueError: teacher and student do not cut the texts into the same words.
         """
         bare = [Example(window, None) for text in self.texts for window in windower.windows(text)]
-        alone, asked = ([], [*annotated, *bare]) if self.settings.annotated else (annotated, bare)
-        theirs = [window for text in (*(texts if self.settings.annotated else ()), *self.texts) for window in self.windower.windows(text)]
+        if self.settings.annotated:
+            return self._taught([*annotated, *bare], [*texts, *self.texts], quiet)
+        return [*annotated, *self._taught(bare, self.texts, quiet)]
+
+    def _taught(self, asked: Sequence[Example], texts: Sequence[str], quiet: bool) -> list[Example]:
+        theirs = [window for text in texts for window in self.windower.windows(text)]
         if len(theirs) != len(asked) or not all(map(same_words, theirs, (e.window for e in asked))):
             raise ValueError("teacher and student cut texts into other words: their tokenizers have to split alike, with the same window and overlap")
         states = self.teacher.read(theirs, self.pad_token_id, quiet, self.file)
-        return [*alone, *(replace(example, taught=words) for example, words in zip(asked, states, strict=True))]
+        return [replace(example, taught=words) for example, words in zip(asked, states, strict=True)]
 
     def pools(self, annotated: int, windows: int) -> list[Pool]:
         """The examples of :meth:`examples`, those that are annotated and the others, and as many of each as the settings say for an epoch."""

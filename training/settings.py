@@ -16,7 +16,7 @@ from conflict_nlp.schema import CONFLICT, Schema, SchemaError
 
 OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
 PARTS = ("encoder", "tagger", "spans", "links", "attributes", "clusters")  # of a ConflictModel
-WHOLE = {bool: bool, tuple: list}  # what is not read from anything else
+WRITTEN = {bool: bool, tuple: list}  # kinds of fields that a YAML has to have as such: anything has a truth, and a word has letters
 
 Section = TypeVar("Section", "TrainingSettings", "DistillationSettings")
 
@@ -46,8 +46,8 @@ class TrainingSettings:
 
 @dataclass(frozen=True)
 class DistillationSettings:
-    """How to learn from a teacher: annotated documents that an epoch takes (0: all), texts without annotation, and of how many (0: as many as all
-    epochs take); what the teacher counts beside the gold, and whether it is asked about annotated texts too, which it may know by heart.
+    """How to learn from a teacher: annotated documents that an epoch takes (all, if not said), texts without annotation, and of how many (as many as
+    all epochs take); what the teacher counts beside the gold, and whether it is asked about annotated texts too, which it may know by heart.
     """
 
     documents: int = 0
@@ -134,7 +134,7 @@ def _known(path: Path, prefix: str, data: Mapping[str, Any], names: set[str]) ->
 
 def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
     try:
-        typed = kind(value) if isinstance(value, WHOLE.get(kind, object)) else None  # YAML 1.1 reads 1e-4 as text
+        typed = kind(value) if isinstance(value, WRITTEN.get(kind, object)) else None  # YAML 1.1 reads 1e-4 as text
     except (TypeError, ValueError):
         typed = None
     if typed is None or (kind is int and (typed != value or typed < 1)):

@@ -212,13 +212,13 @@ class Run:
 
     def _frozen(self) -> FrozenLayers | None:
         """The layers below the adapter, if there are any; all of them where the encoder does not learn."""
-        adapter, learn = self.settings.adapter, self.settings.training.learn
-        if adapter is None and "encoder" in learn:
+        adapter, learns = self.settings.adapter, "encoder" in self.settings.training.learn
+        if learns and adapter is None:
             return None
         encoder = self.model.encoder.to(self.accelerator.device)
-        if "encoder" in learn and self.accelerator.mixed_precision == "bf16":  # else its weights are saved as they are
+        if learns and self.accelerator.mixed_precision == "bf16":  # else its weights are saved as they are
             lighten(encoder)
-        above = 0 if adapter is None or "encoder" not in learn else adapter.layers
+        above = adapter.layers if learns and adapter else 0
         return FrozenLayers(encoder, above) if hasattr(encoder, "embeddings") and above < encoder.config.num_hidden_layers else None
 
     def _epoch(self, model: Any, ema: Averages, optimizer: Any, schedule: Any, data: Any, name: str) -> tuple[int, dict[str, float]]:
