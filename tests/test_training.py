@@ -207,6 +207,7 @@ def test_two_processes_train_together(data, encoder_folder, tmp_path):
         ("encoder: x\ntraining: {epochs: many}", "training.epochs is 'many', not a whole number"),
         ("encoder: x\ntraining: {epochs: 0.5}", "training.epochs is 0.5, not a whole number"),
         ("encoder: x\ntraining: 5", "training is 5, not a mapping"),
+        ("encoder: x\ntraining: {learn: links}", "training.learn is 'links', not list"),
         ("encoder: x\nmodel: {span_sizes: 3}", "unknown field model.span_sizes"),
         ("encoder: [", "while parsing"),
     ],

@@ -138,5 +138,5 @@ def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
     except (TypeError, ValueError):
         typed = None
     if typed is None or (kind is int and (typed != value or typed < 1)):
-        raise SettingsError(f"{path}: {name} is {value!r}, not {'a whole number from 1' if kind is int else kind.__name__}")
+        raise SettingsError(f"{path}: {name} is {value!r}, not {'a whole number from 1' if kind is int else WRITTEN.get(kind, kind).__name__}")
     return typed
