@@ -95,6 +95,7 @@ def test_the_log_is_drawn(trained):
 def test_weights_are_half_precision_safetensors(trained):
     state = load_file(trained / "model.safetensors")
     assert {t.dtype for t in state.values() if t.is_floating_point()} == {torch.float16}
+    assert json.loads((trained / "config.json").read_text())["dtype"] == "float16"
 
 
 def test_the_same_seed_gives_the_same_model(trained, data, encoder_folder, tmp_path):

@@ -31,11 +31,18 @@ first_base() {
   step base-first accelerate launch training/train.py configs/base.yaml "${gold[@]}" --output "$runs/base-first" --encoder "$mpnet"
 }
 
-base() {
+second_base() {
   first_base
   passages base-passages 1 1928
-  step base accelerate launch training/train.py configs/base_continued.yaml "${gold[@]}" --train "$runs/base-passages.jsonl" \
-    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-first"
+  step base-second accelerate launch training/train.py configs/base_continued.yaml "${gold[@]}" --train "$runs/base-passages.jsonl" \
+    --output "$runs/base-second" --encoder "$mpnet" --init "$runs/base-first"
+}
+
+base() {
+  second_base
+  passages all-passages 1 4466
+  step base accelerate launch training/train.py configs/base_again.yaml "${gold[@]}" --train "$runs/all-passages.jsonl" \
+    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-second"
 }
 
 small() {
@@ -46,7 +53,7 @@ small() {
     --teacher "$runs/base-first"
   passages small-passages 1 3170
   step small accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
-    --output "$runs/small" --init "$runs/distilled" --teacher "$runs/base"
+    --output "$runs/small" --init "$runs/distilled" --teacher "$runs/base-second"
 }
 
 muc4() {
@@ -63,7 +70,7 @@ muc4() {
 
 case ${model,,} in
   base) base ;;
-  small) base && small ;;
+  small) second_base && small ;;
   muc4) first_base && muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac

@@ -270,9 +270,10 @@ class Run:
         beside = self.output / ".saving"
         model.config.thresholds = thresholds.to_dict()
         state = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in kept(model).items()}
-        model.config.dtype = "float16"
         model.save_pretrained(beside, state_dict=state)
         self.tokenizer.save_pretrained(beside)
+        model.config.dtype = "float16"  # the model's own is what it computes in, and save_pretrained writes that
+        model.config.save_pretrained(beside)
         for file in beside.iterdir():
             file.replace(self.output / file.name)
         beside.rmdir()
