@@ -52,8 +52,11 @@ small() {
   step small-distilled accelerate launch training/distill.py configs/distilled.yaml "${taught[@]}" --output "$runs/distilled" --init "$runs/continued" \
     --teacher "$runs/base-first"
   passages small-passages 1 3170
-  step small accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
-    --output "$runs/small" --init "$runs/distilled" --teacher "$runs/base-second"
+  step small-distilled-again accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
+    --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base-second"
+  passages most-passages 1 8974
+  step small accelerate launch training/train.py configs/small_again.yaml "${gold[@]}" --train "$runs/most-passages.jsonl" \
+    --output "$runs/small" --init "$runs/distilled-again"
 }
 
 muc4() {
