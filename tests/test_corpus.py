@@ -26,7 +26,8 @@ from conflict_nlp.document import Document, Link, Span, document_problems
 from conflict_nlp.schema import CONFLICT
 
 Lines = dict[str, list[dict[str, Any]]]
-FILES = [*(f"{name}.jsonl" for name in SPLITS), FIRST, SECOND]
+MORE = "more.jsonl"
+FILES = [*(f"{name}.jsonl" for name in SPLITS), FIRST, SECOND, MORE]
 
 
 @pytest.fixture(scope="module")
@@ -90,12 +91,12 @@ def test_ids_are_sorted(lines: Lines, file: str) -> None:
 
 
 def test_ids_are_unique_across_splits(lines: Lines) -> None:
-    counts = Counter(d["id"] for name in SPLITS for d in lines[f"{name}.jsonl"])
+    counts = Counter(d["id"] for file in (*(f"{name}.jsonl" for name in SPLITS), MORE) for d in lines[file])
     assert [id for id, number in counts.items() if number > 1] == []
 
 
 def test_no_text_is_there_twice(lines: Lines) -> None:
-    counts = Counter(" ".join(re.findall(r"\w+", d["text"].casefold())) for name in SPLITS for d in lines[f"{name}.jsonl"])
+    counts = Counter(" ".join(re.findall(r"\w+", d["text"].casefold())) for file in (*(f"{name}.jsonl" for name in SPLITS), MORE) for d in lines[file])
     assert [text for text, number in counts.items() if number > 1] == []
 
 

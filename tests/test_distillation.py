@@ -156,10 +156,13 @@ def files(tmp_path):
 
 
 def test_a_distilled_model_is_a_model_as_any(files, model_folder, encoder_folder, tmp_path):
+    other = tmp_path / "out" / "teacher-0123456789abcdef.safetensors"  # left by a run with another teacher
+    other.parent.mkdir()
+    other.write_bytes(b"other")
     result = distill(*files, "--teacher", model_folder, "--output", tmp_path / "out", "--encoder", encoder_folder)
     assert result.returncode == 0, result.stderr
     assert load(tmp_path / "out", device="cpu")(REPORT).text == REPORT
-    assert not (tmp_path / "out" / "teacher.safetensors").exists()
+    assert list((tmp_path / "out").glob("teacher-*")) == [other]
     rows = list(csv.DictReader((tmp_path / "out" / "log.csv").open()))
     assert len(rows) == 2
     assert float(rows[1]["loss_soft_tags"]) < float(rows[0]["loss_soft_tags"])

@@ -19,6 +19,7 @@ from typing import Annotated, Any
 import typer
 from evaluate_model import LIBRARIES, fields_to_slice, gold_files, print_table
 from figures import WEIGHTS, EvaluationError, ModelRecord, gold_record, sha256, write
+from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from token_classifier import Windows, fit, predict
 from train import fingerprint
@@ -50,7 +51,7 @@ def main(
     resamples: Annotated[int, typer.Option(help="Bootstrap resamples.", min=1)] = RESAMPLES,
 ) -> None:
     """Fine-tune a token classifier, label the gold files with it, and store all scores."""
-    try:
+    with refusing(FormatError, SettingsError, SchemaError, EvaluationError, OSError):
         files = gold_files(gold)
         settings = read_settings(config, {} if epochs is None else {"epochs": epochs})
         documents = read_all(train, settings.schema)
@@ -64,9 +65,6 @@ def main(
             reports.append(report(some, predicted, settings.schema, settings=ReportSettings(fields_to_slice(some, None), resamples)))
             records.append(gold_record(file.name, file.path, some, predicted, reports[-1], settings.schema))
         write(results, summary(output, settings, documents, seconds) | {"bootstrap": reports[0].to_dict()["bootstrap"], "gold": records})
-    except (FormatError, SettingsError, SchemaError, EvaluationError, OSError) as error:
-        typer.echo(f"error: {error if isinstance(error, FormatError) else str(error).splitlines()[0]}", err=True)
-        raise typer.Exit(2) from None
     print_table([file.name for file in files], reports)
 
 

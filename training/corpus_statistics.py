@@ -18,6 +18,7 @@ from corpus_bars import bars
 from corpus_card import update_card
 from corpus_counts import CorpusError, Statistics, measure
 from corpus_tables import show
+from refusing import refusing
 
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.pairing import MismatchError
@@ -64,13 +65,10 @@ def main(
     card: Annotated[bool, typer.Option("--card", help="Write the counts into the data card.")] = False,
 ) -> None:
     """Count what the authored corpus holds, and check it."""
-    try:
+    with refusing(FormatError, CorpusError, MismatchError):
         statistics = read_statistics(folder)
         if card:
             update_card(folder / CARD, statistics)
-    except (FormatError, CorpusError, MismatchError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     results = bars(statistics)
     show(statistics, results)
     if check and not all(bar.holds for bar in results):

@@ -24,6 +24,7 @@ from accelerate import PartialState
 from evaluate_model import LIBRARIES, fields_to_slice, load, print_table
 from figures import training_record, write
 from fold_figures import Fold, fold_record, over_folds, pooled_record
+from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from split import GROUP_PATTERN, SplitError, split
 from train import Run, fingerprint
@@ -68,7 +69,7 @@ def main(
 ) -> None:
     """Train and score every fold, and store the figures."""
     plan = Plan(folds, tuning, group_field, group_pattern, seed)
-    try:
+    with refusing(FormatError, SettingsError, SchemaError, SplitError, ModelError, OSError):
         settings = read_settings(config)
         documents = read_all([data], settings.schema)
         dealt = deal(documents, plan)
@@ -79,9 +80,6 @@ def main(
             target = results or RESULTS / f"{config.stem}_cv.json"
             write(target, summary(config.stem, data, dealt, settings, plan, output, resamples))
             typer.echo(f"{target} is written", err=True)
-    except (FormatError, SettingsError, SchemaError, SplitError, ModelError, OSError) as error:
-        typer.echo(f"error: {error if isinstance(error, FormatError) else str(error).splitlines()[0]}", err=True)
-        raise typer.Exit(2) from None
 
 
 def deal(documents: Sequence[Document], plan: Plan) -> list[Fold]:

@@ -11,7 +11,6 @@ stopped goes on in the same way.
 from __future__ import annotations
 
 import random
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from typing import Annotated
 import torch
 import typer
 from lessons import Lessons
+from refusing import refusing
 from settings import DistillationSettings, SettingsError, read_settings
 from teacher import Teacher
 from train import Run, fingerprint
@@ -27,7 +27,6 @@ from conflict_nlp.encoding import Windower
 from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import json_lines, read_all
 from conflict_nlp.loading import load_pretrained, locate
-from conflict_nlp.schema import SchemaError
 
 
 def main(
@@ -42,7 +41,7 @@ def main(
     init: Annotated[Path | None, typer.Option(help="a trained model's folder to go on from, instead of the bare encoder")] = None,
 ) -> None:
     """Train as training/train.py does, with a teacher beside the gold."""
-    try:
+    with refusing():
         settings = read_settings(config)
         documents, held_out = read_all(train, settings.schema), read_all([dev], settings.schema)
         how = settings.distillation or DistillationSettings()
@@ -58,12 +57,10 @@ def main(
         if run.accelerator.mixed_precision == "bf16":
             master.encoder.to(torch.bfloat16)
         windower = Windower(tokenizer, master.config.window, master.config.overlap)
-        lessons = Lessons(Teacher(master), windower, tokenizer.pad_token_id or 0, bare, how, output / "teacher.safetensors")
+        said = output / f"teacher-{mark[:16]}.safetensors"  # a run that was stopped in its first epoch may have had another teacher
+        lessons = Lessons(Teacher(master), windower, tokenizer.pad_token_id or 0, bare, how, said)
         run.fit(documents, held_out, lessons)
         lessons.file.unlink(missing_ok=True)
-    except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
-        print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
-        raise SystemExit(2) from None
 
 
 def texts_of(path: Path) -> Iterator[str]:

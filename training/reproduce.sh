@@ -55,8 +55,11 @@ small() {
   step small-distilled-again accelerate launch training/distill.py configs/distilled_again.yaml "${taught[@]}" --train "$runs/small-passages.jsonl" \
     --output "$runs/distilled-again" --init "$runs/distilled" --teacher "$runs/base-second"
   passages most-passages 1 8974
-  step small accelerate launch training/train.py configs/small_again.yaml "${gold[@]}" --train "$runs/most-passages.jsonl" \
-    --output "$runs/small" --init "$runs/distilled-again"
+  step small-again accelerate launch training/train.py configs/small_again.yaml "${gold[@]}" --train "$runs/most-passages.jsonl" \
+    --output "$runs/again" --init "$runs/distilled-again"
+  passages last-passages 8975 10741
+  step small accelerate launch training/train.py configs/small_gentle.yaml "${gold[@]}" --train "$runs/last-passages.jsonl" \
+    --output "$runs/small" --init "$runs/again"
 }
 
 muc4() {

@@ -14,11 +14,10 @@ import csv
 import hashlib
 import json
 import shutil
-import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -29,16 +28,16 @@ import typer
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs, set_seed
 from averaging import Averages
+from cpu import quick_attention, quicken
 from curves import draw
 from distillation import Taught
-from dropout import quicken
 from examples import LengthBatches, Pool, examples, loader
 from frozen import FrozenLayers
 from lessons import Lessons
+from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from thresholds import save, scores_under, tune
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
 
@@ -48,12 +47,12 @@ from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor
-from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import read_all
 from conflict_nlp.loading import load_pretrained, locate
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.precision import half_of
-from conflict_nlp.schema import SchemaError
+
+CHECKPOINTS, MARK = "checkpoints", "mark"
 
 
 @dataclass
@@ -85,7 +84,7 @@ def main(
     seed: Annotated[int | None, typer.Option(help="instead of the configuration's")] = None,
 ) -> None:
     """Train, choose the best epoch on the held-out documents, tune thresholds, save."""
-    try:
+    with refusing():
         changes = {name: value for name, value in {"epochs": epochs, "seed": seed}.items() if value is not None}
         settings = read_settings(config, changes)
         documents = read_all([*train, dev], settings.schema)  # of all files, so that all that is wrong is said at once
@@ -96,9 +95,6 @@ def main(
         run = Run(settings, encoder, output, fingerprint(settings, [*train, dev]), init)
         if init_encoder is not None:
             run.start_from(init_encoder)
-    except (FormatError, SettingsError, SchemaError, OSError, ValueError) as error:
-        print(error if isinstance(error, FormatError) else str(error).splitlines()[0], file=sys.stderr)
-        raise SystemExit(2) from None
     run.fit(training, held_out)
 
 
@@ -113,13 +109,14 @@ class Run:
         init: the folder of a trained model to go on from.
 
     Raises:
-        SettingsError: the model to go on from has another schema or adapter.
+        SettingsError: the model to go on from has another schema or adapter, or the folder holds a run with another mark.
         OSError, ValueError: an encoder or model cannot be loaded.
     """
 
     def __init__(self, settings: Settings, encoder: str | None, output: Path, mark: str, init: Path | None = None) -> None:
         self.settings = settings
         self.output = output
+        self.begun = begun(output, mark)
         # a batch without attributes or incidents leaves their heads without gradient
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
         self.accelerator = Accelerator(mixed_precision=precision(settings.training.precision), kwargs_handlers=[unused])
@@ -187,8 +184,7 @@ class Run:
                 states = frozen.states([e.window for e in data], self.tokenizer.pad_token_id, quiet=not accelerator.is_main_process)
             data = [replace(e, states=s) for e, s in zip(data, states, strict=True)]
         batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed, pools)
-        if accelerator.device.type == "cpu":
-            quicken(self.model)
+        quicken(self.model, accelerator.device)
         optimizer = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
         steps = settings.epochs * len(batches)
         schedule = get_cosine_schedule_with_warmup(optimizer, int(settings.warmup * steps), steps)
@@ -279,25 +275,20 @@ class Run:
         beside.rmdir()
 
     def _checkpoint(self) -> None:
-        partial, done = self.output / "checkpoints" / ".partial", self.output / "checkpoints" / f"epoch-{self.progress.epoch:03d}"
+        partial, done = self.output / CHECKPOINTS / ".partial", self.output / CHECKPOINTS / f"epoch-{self.progress.epoch:03d}"
         self.accelerator.save_state(str(partial))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            (partial / "mark").write_text(self.progress.mark)
+            (partial / MARK).write_text(self.progress.mark)
             partial.rename(done)
             for old in done.parent.glob("epoch-*"):
                 if old != done:
                     shutil.rmtree(old)
 
     def _resume(self) -> None:
-        found = sorted((self.output / "checkpoints").glob("epoch-*"))
-        if not found:
+        if self.begun is None:
             return
-        mark = found[-1] / "mark"
-        if not mark.is_file() or mark.read_text() != self.progress.mark:
-            print(f"{self.output} holds a run with other settings or data: name another --output, or remove it", file=sys.stderr)
-            raise SystemExit(2)
-        self.accelerator.load_state(str(found[-1]), strict=False)  # frozen weights are not in it
+        self.accelerator.load_state(str(self.begun), strict=False)  # frozen weights are not in it
         log = self.output / "log.csv"
         if self.accelerator.is_main_process and log.exists():  # a run that was killed after an epoch was logged, and before it was saved, does it again
             lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -329,10 +320,18 @@ def parameter_groups(model: ConflictModel, settings: Any) -> list[dict[str, Any]
     ]
 
 
-def quick_attention(accelerator: Accelerator) -> AbstractContextManager[None]:
-    """Inside, attention is computed in the way that is quickest in training: in bfloat16 on a CPU the fused kernel takes twice as long as plain products."""
-    slow = accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
-    return sdpa_kernel(SDPBackend.MATH) if slow else nullcontext()
+def begun(output: Path, mark: str) -> Path | None:
+    """The last checkpoint of a run that was stopped, if there is one.
+
+    Raises:
+        SettingsError: it is another run's.
+    """
+    found = sorted((output / CHECKPOINTS).glob("epoch-*"))
+    if not found:
+        return None
+    if not (found[-1] / MARK).is_file() or (found[-1] / MARK).read_text() != mark:
+        raise SettingsError(f"{output} holds a run with other settings or data: name another --output, or remove it")
+    return found[-1]
 
 
 def only_trained(models: list[Any], weights: list[dict[str, Any]], folder: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from dropout import QuickDropout, quicken
+from cpu import QuickDropout, quicken
 from torch import nn
 
 
@@ -46,7 +46,9 @@ def test_only_training_drops():
 def test_it_takes_the_place_of_all_dropout_and_changes_nothing_that_is_saved():
     model = nn.Sequential(nn.Linear(3, 3), nn.Dropout(0.3), nn.TransformerEncoderLayer(4, 2, 8, 0.2), nn.Dropout(0.999), nn.Dropout(1.0))
     names = list(model.state_dict())
-    quicken(model)
+    quicken(model, torch.device("cuda"))
+    assert not any(type(m) is QuickDropout for m in model.modules())
+    quicken(model, torch.device("cpu"))
     assert list(model.state_dict()) == names
     assert [type(m) for m in model.modules() if isinstance(m, nn.Dropout)] == [QuickDropout] * 4 + [nn.Dropout] * 2
     assert model[1].p == 0.3
