@@ -17,6 +17,7 @@ from typing import Annotated
 
 import torch
 import typer
+from leaks import warn
 from lessons import Lessons
 from refusing import refusing
 from settings import DistillationSettings, SettingsError, read_settings
@@ -59,6 +60,8 @@ def main(
         windower = Windower(tokenizer, master.config.window, master.config.overlap)
         said = output / f"teacher-{mark[:16]}.safetensors"  # a run that was stopped in its first epoch may have had another teacher
         lessons = Lessons(Teacher(master), windower, tokenizer.pad_token_id or 0, bare, how, said)
+        if run.accelerator.is_main_process:
+            warn(documents, held_out)
         run.fit(documents, held_out, lessons)
         lessons.file.unlink(missing_ok=True)
 

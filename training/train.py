@@ -33,6 +33,7 @@ from curves import draw
 from distillation import Taught
 from examples import LengthBatches, Pool, examples, loader
 from frozen import FrozenLayers
+from leaks import warn
 from lessons import Lessons
 from refusing import refusing
 from settings import Settings, SettingsError, read_settings
@@ -95,6 +96,8 @@ def main(
         run = Run(settings, encoder, output, fingerprint(settings, [*train, dev]), init)
         if init_encoder is not None:
             run.start_from(init_encoder)
+    if run.accelerator.is_main_process:
+        warn(training, held_out)
     run.fit(training, held_out)
 
 
