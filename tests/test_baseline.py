@@ -122,14 +122,14 @@ def test_the_card_shows_both_where_the_gold_is_the_same(results: dict[str, Any],
         shutil.copy(CARDS / name, tmp_path / name)
     small = json.loads((tmp_path / "results" / "small.json").read_text(encoding="utf-8"))
     without = model_card.card_of(tmp_path, "small").text
-    gold = {**results["gold"][0], "name": "gold-dev", "sha256": small["gold"][0]["sha256"]}
+    gold = {**results["gold"][0], "name": "gold-unseen", "sha256": small["gold"][0]["sha256"]}
     (tmp_path / "results" / "baseline.json").write_text(json.dumps({**results, "gold": [gold]}), encoding="utf-8")
     text = model_card.card_of(tmp_path, "small").text
     assert "plain token classifier" not in without
     row = next(line for line in text.splitlines() if line.startswith("| span exact F1 |") and line not in without)
     assert [cell.split(" ")[1] for cell in row.split("|")[2:4]] == [f"{g['scores']['span_exact_f1']:.1f}" for g in (small["gold"][0], gold)]
-    assert "gold-dev: token classifier" in text
+    assert "gold-unseen: token classifier" in text
     assert "corpus-test: token classifier" not in text
     (tmp_path / "results" / "baseline.json").write_text(json.dumps({**results, "gold": [{**gold, "sha256": "other"}]}), encoding="utf-8")
-    with pytest.raises(CardError, match=r"another file as gold-dev: run training/baseline\.py"):
+    with pytest.raises(CardError, match=r"another file as gold-unseen: run training/baseline\.py"):
         model_card.card_of(tmp_path, "small")

@@ -22,9 +22,10 @@ gold=(--train "$corpora/gold/train.jsonl" --train training/corpus/train.jsonl --
 texts=$corpora/unlabelled/passages.jsonl
 mpnet=$encoders/mpnet
 
-passages() { # NAME FIRST LAST: passages of training/standoff with their texts
+passages() { # NAME FIRST LAST: passages of training/standoff with their texts, without those that are held out under other ids
   sed -n "$2,$3p" training/standoff/annotation.jsonl > "$runs/$1.standoff.jsonl"
-  step "$1" python training/standoff.py join "$runs/$1.standoff.jsonl" "$texts" "$runs/$1.jsonl"
+  step "$1" python training/standoff.py join "$runs/$1.standoff.jsonl" "$texts" "$runs/$1.joined.jsonl"
+  step "$1-apart" python training/leaks.py "$runs/$1.joined.jsonl" --against "$corpora/gold/dev.jsonl" --output "$runs/$1.jsonl"
 }
 
 first_base() {
@@ -40,9 +41,12 @@ second_base() {
 
 base() {
   second_base
-  passages all-passages 1 4466
-  step base accelerate launch training/train.py configs/base_again.yaml "${gold[@]}" --train "$runs/all-passages.jsonl" \
-    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-second"
+  passages again-passages 1 4466
+  step base-third accelerate launch training/train.py configs/base_again.yaml "${gold[@]}" --train "$runs/again-passages.jsonl" \
+    --output "$runs/base-third" --encoder "$mpnet" --init "$runs/base-second"
+  passages all-passages 1 10741
+  step base accelerate launch training/train.py configs/base_more.yaml "${gold[@]}" --train training/corpus/more.jsonl --train "$runs/all-passages.jsonl" \
+    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-third"
 }
 
 small() {
