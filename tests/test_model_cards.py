@@ -109,10 +109,10 @@ def folder(gold: list[Document], model_folder: Path, tmp_path_factory: pytest.Te
     write_documents(folder / "first.jsonl", gold)
     write_documents(folder / "second.jsonl", [replace(d, meta={}) for d in gold[:2]])
     (folder / "log.csv").write_text("epoch,seconds,score\n1,100,2\n2,140,3\n", encoding="utf-8")
-    files = (f"--gold=gold-dev={folder / 'first.jsonl'}", f"--gold=gold-test={folder / 'second.jsonl'}", f"--log={folder / 'log.csv'}")
+    files = (f"--gold=gold-unseen={folder / 'first.jsonl'}", f"--gold=gold-test={folder / 'second.jsonl'}", f"--log={folder / 'log.csv'}")
     result = run(evaluate_model, model_folder, *files, f"--output={folder / 'results' / 'small.json'}", "--resamples=50", "--device=cpu")
     assert result.exit_code == 0, result.output
-    assert "gold-dev" in result.output
+    assert "gold-unseen" in result.output
     shutil.copy(CARDS / "small.yaml", folder)
     return folder
 
@@ -129,7 +129,7 @@ def test_results_are_the_scores_of_the_library(results: dict[str, Any], gold: li
     first, second = results["gold"]
     assert first["scores"] == pytest.approx(expected, abs=1e-4)
     assert 0 < expected["span_exact_f1"] < 100
-    assert (first["name"], first["documents"], second["name"], second["documents"]) == ("gold-dev", 4, "gold-test", 2)
+    assert (first["name"], first["documents"], second["name"], second["documents"]) == ("gold-unseen", 4, "gold-test", 2)
     assert first["spans"] == sum(len(d.spans) for d in gold)
     for key, (low, high) in first["intervals"].items():
         assert low <= high, key
@@ -260,7 +260,7 @@ def test_slices_far_below_the_whole_are_named(results: dict[str, Any]) -> None:
         part["scores"]["record_f1"] = 70.0
     first["slices"][0]["intervals"]["span_exact_f1"] = [50.0, 70.0]
     text = model_card.render(changed, description).text
-    assert "- gold-dev, source a\\|b (2 passages): span exact F1 64.9 (50.0 to 70.0) against 80.0\n" in text
+    assert "- gold-unseen, source a\\|b (2 passages): span exact F1 64.9 (50.0 to 70.0) against 80.0\n" in text
     assert text.count("against 80.0") == 1
     assert "against 70.0" not in text
 
@@ -273,7 +273,7 @@ def test_slices_far_below_the_whole_are_named(results: dict[str, Any]) -> None:
         ({"title": 3}, "title is 3"),
         ({"data": [{"name": "RAMS", "passages": "many", "terms": "CC0"}]}, 'data 1: passages is "many"'),
         ({"data": [{"name": "RAMS"}]}, "data 1: passages is missing, terms is missing"),
-        ({"gold": {}}, "gold set gold-dev, gold-test"),
+        ({"gold": {}}, "gold set gold-unseen, gold-test"),
     ],
 )
 def test_card_refuses_a_wrong_description(change: dict[str, Any], message: str, folder: Path, tmp_path: Path) -> None:
