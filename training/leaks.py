@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from corpus_overlap import grams
+from corpus_overlap import grams, holders
 from refusing import refusing
 
 from conflict_nlp.document import Document
@@ -55,19 +55,15 @@ def leaks(documents: Sequence[Document], others: Sequence[Document]) -> dict[int
 
     A text of less than five words is never one of them.
     """
-    sizes: list[int] = []
-    having: dict[tuple[str, ...], list[int]] = {}
-    for number, other in enumerate(others):
-        own = grams(other.text)
-        sizes.append(len(own))
-        for gram in own:
-            having.setdefault(gram, []).append(number)
+    sets = [grams(other.text) for other in others]
+    index = holders(sets)
     found: dict[int, int] = {}
     for number, document in enumerate(documents):
         own = grams(document.text)
-        shared = Counter(holder for gram in own for holder in having.get(gram, ()))
-        likest = max(shared, key=lambda holder: shared[holder] / min(len(own), sizes[holder]), default=None)
-        if likest is not None and shared[likest] / min(len(own), sizes[likest]) >= SHARE:
+        shared = Counter(holder for gram in own for holder in index.get(gram, ()))
+        shares = {holder: count / min(len(own), len(sets[holder])) for holder, count in shared.items()}
+        likest = max(shares, key=shares.__getitem__, default=None)
+        if likest is not None and shares[likest] >= SHARE:
             found[number] = likest
     return found
 
