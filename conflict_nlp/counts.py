@@ -92,7 +92,7 @@ _PART = re.compile(
 )
 _SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b\d+ (?:in|out of) (?:every )?\d", re.IGNORECASE)
 _MULTITUDE = re.compile(
-    r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores|hundred) of\b|\b(?:tens|hundreds|thousands|millions)\b",
+    r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores) of\b|^hundred of\b|\b(?:tens|hundreds|thousands|millions)\b",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(

@@ -44,6 +44,8 @@ bound = st.none() | st.integers(0, 10**12)
         ("two hundred and six", "206"),
         ("Twenty-one people", "21"),
         ("a hundred men", "100"),
+        ("two hundred of them", "200"),
+        ("hundred of individuals", "?"),
         ("a mother and her child", "2"),
         ("a couple of farmers", "2"),
         ("a 12-year-old girl", "1"),

@@ -82,7 +82,7 @@ def test_who_is_not_logged_in_is_told_in_one_line(model: Path, hub: Any, monkeyp
     monkeypatch.setattr(publish, "get_token", lambda: None)
     result = run(model, "group/protests")
     assert result.exit_code == 2
-    assert result.stderr == "nobody is logged in to the Hub: run `hf auth login`, or set HF_TOKEN\n"
+    assert result.stderr == "error: nobody is logged in to the Hub: run `hf auth login`, or set HF_TOKEN\n"
     hub.create_repo.assert_not_called()
 
 
@@ -103,4 +103,4 @@ def test_what_the_real_client_refuses_or_cannot_reach_is_one_line(model: Path, m
         result = run(model, name)
         assert result.exit_code == 2
         assert len(result.stderr.splitlines()) == 1
-        assert result.stderr.startswith(f"{name}: the Hub did not take it: ")
+        assert result.stderr.startswith(f"error: {name}: the Hub did not take it: ")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import simulate_annotation
+import typer
 from conftest import REPORT, WORDS
 from hypothesis import given
 from hypothesis import strategies as st
@@ -218,7 +219,7 @@ def test_a_simulation_goes_on_where_it_was_stopped(tmp_path, encoder_folder, cap
     assert folders["random"].stat().st_mtime_ns == before
     assert (output / "results.csv").read_text() == "".join(rows)
     assert json.loads(folders["suggested"].read_text()) == chosen["suggested"]
-    with pytest.raises(SystemExit):
+    with pytest.raises(typer.Exit):
         simulate_annotation.main(**{**settings, "budget": 7})
     assert "other settings" in capsys.readouterr().err
 
@@ -228,6 +229,6 @@ def test_a_simulation_refuses_sizes_that_do_not_rise(tmp_path, sizes):
     (tmp_path / "config.yaml").write_text(CONFIG)
     (tmp_path / "data.jsonl").write_text(json.dumps(document("a")))
     data = Path(tmp_path / "data.jsonl")
-    with pytest.raises(SystemExit):
+    with pytest.raises(typer.Exit):
         simulate_annotation.main(tmp_path / "config.yaml", data, data, tmp_path / "out", sizes=sizes, budget=1, seeds="1")
     assert not (tmp_path / "out").exists()

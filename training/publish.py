@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from huggingface_hub import CommitOperationAdd, HfApi, get_token
+from refusing import refusing
 
 from conflict_nlp.loading import FILES, ModelError, load_pretrained
 
@@ -76,11 +77,8 @@ def main(
     encoder: Annotated[Path | None, typer.Option(help="For an adapter: the folder of its encoder, to see that the model loads.")] = None,
 ) -> None:
     """Publish a model and its card on the Hugging Face Hub."""
-    try:
+    with refusing(PublishError, ModelError):
         address = publish(model, name, card, private, encoder)
-    except (PublishError, ModelError) as error:
-        typer.echo(str(error).splitlines()[0], err=True)
-        raise typer.Exit(2) from None
     typer.echo(f"{', '.join(files_of(model, card))} published: {address}")
     if CARD not in files_of(model, card):
         typer.echo("note: it has no card; write what it is for and how good it is, and publish again with --card", err=True)

@@ -17,7 +17,6 @@ import gc
 import json
 import random
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from train import Run, fingerprint, precision
 
@@ -33,7 +33,6 @@ from conflict_nlp.decoding import Thresholds
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor, load
-from conflict_nlp.formats.files import FormatError
 from conflict_nlp.formats.jsonl import read_all
 from conflict_nlp.suggestion.selection import suggest
 
@@ -199,7 +198,7 @@ def main(
     seeds: Annotated[str, typer.Option(help="each is a repetition")] = "1,2,3",
 ) -> None:
     """Simulate the loop, plot it, and print what came out."""
-    try:
+    with refusing():
         settings = read_settings(config)
         documents, held_out = read_all([train], settings.schema), read_all([dev], settings.schema)
         steps, repetitions = numbers(sizes, "--sizes"), numbers(seeds, "--seeds")
@@ -210,9 +209,6 @@ def main(
         for seed in repetitions:
             for strategy in STRATEGIES:
                 simulation.run(seed, strategy)
-    except (FormatError, OSError, ValueError) as error:
-        print(str(error).splitlines()[0], file=sys.stderr)
-        raise SystemExit(2) from None
     results = read_results(output)
     plot(results, output / "results.png")
     text = json.dumps(summary(results), indent=1)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from refusing import refusing
 
 from conflict_nlp.document import Document
 from conflict_nlp.formats.files import FormatError
@@ -145,16 +146,13 @@ def main(
     schema: Annotated[Path | None, typer.Option(help="The schema, YAML or JSON; if not given, the one of conflict reports.")] = None,
 ) -> None:
     """Split annotated documents by group, stratified by label."""
-    try:
+    with refusing(FormatError, SplitError, OSError):
         labels = read_schema(schema)
         documents = read_all(data, labels)
         result = split(documents, _shares(parts), group_field, group_pattern, seed)
         output.mkdir(parents=True, exist_ok=True)
         for part in result:
             write_documents(output / f"{part.name}.jsonl", part.documents)
-    except (FormatError, SplitError, OSError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(2) from None
     typer.echo(" " * 18 + "".join(f"{part.name:>16}" for part in result))
     for name in ["(documents)", "(nothing marked)", *labels.names]:
         total = sum(part.have[name] for part in result)
