@@ -234,6 +234,27 @@ def test_training_above_frozen_layers_sees_what_the_whole_encoder_sees(model, to
     assert torch.equal(model(**batch).tag_logits, whole.tag_logits)
 
 
+@pytest.mark.parametrize("above", [0, 1])
+def test_a_norm_behind_all_layers_is_not_taken_for_one_of_them(tokenizer, above):
+    from transformers import ModernBertConfig, ModernBertModel
+
+    torch.manual_seed(0)
+    config = ModernBertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=64, pad_token_id=0)
+    encoder = ModernBertModel(config).eval()
+    with torch.no_grad():
+        encoder.final_norm.weight.normal_()
+    windows = list(Windower(tokenizer, 64, 16).windows(REPORT))
+    batch = collate(windows, 0)
+    mask = batch["attention_mask"]
+    frozen = FrozenLayers(encoder, above)
+    states = torch.nn.utils.rnn.pad_sequence(frozen.states(windows, 0, quiet=True), batch_first=True)
+    with torch.no_grad():
+        whole = encoder(input_ids=batch["input_ids"], attention_mask=mask).last_hidden_state
+        with frozen.left_out():
+            there = encoder(inputs_embeds=states, attention_mask=mask).last_hidden_state
+    assert torch.allclose(there[mask.bool()], whole[mask.bool()], atol=1e-5)
+
+
 def test_the_command_line_takes_an_encoder(trained, encoder_folder, tmp_path):
     from typer.testing import CliRunner
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -74,6 +75,13 @@ def test_no_group_is_on_two_sides_and_every_document_is_scored_once() -> None:
         assert not sides[0] & sides[1]
         assert not (sides[0] | sides[1]) & sides[2]
         assert sum(map(len, (fold.training, fold.tuning, fold.scored))) == len(DOCUMENTS)
+
+
+def test_documents_without_an_id_are_dealt_by_a_field() -> None:
+    documents = [replace(d, id=None, meta={"report": str(n // 2)}) for n, d in enumerate(DOCUMENTS)]
+    for fold in deal(documents, Plan(folds=3, tuning=0.3, group_field="report")):
+        assert sum(map(len, (fold.training, fold.tuning, fold.scored))) == len(DOCUMENTS)
+        assert not {d.meta["report"] for d in (*fold.training, *fold.tuning)} & {d.meta["report"] for d in fold.scored}
 
 
 def test_documents_of_one_id_are_refused() -> None:

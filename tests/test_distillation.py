@@ -168,6 +168,15 @@ def test_a_distilled_model_is_a_model_as_any(files, model_folder, encoder_folder
     assert float(rows[1]["loss_soft_tags"]) < float(rows[0]["loss_soft_tags"])
 
 
+def test_two_processes_learn_from_a_teacher(files, model_folder, encoder_folder, tmp_path):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+    more = ["--teacher", model_folder, "--output", tmp_path / "out", "--encoder", encoder_folder]
+    result = subprocess.run([*launch, str(DISTILL), *map(str, [*files, *more])], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert load(tmp_path / "out", device="cpu")(REPORT).text == REPORT
+    assert not list((tmp_path / "out").glob("teacher-*"))
+
+
 def test_the_teacher_is_asked_about_some_texts_alone(files, model_folder, encoder_folder, tmp_path):
     files[0].write_text(CONFIG + "distillation: {texts: 1, pool: 2, documents: 2, annotated: false}\n")
     (tmp_path / "texts.jsonl").write_text((tmp_path / "texts.jsonl").read_text() + json.dumps({"text": REPORT}) + "\n")

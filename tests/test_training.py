@@ -6,18 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.image
 import pytest
+import thresholds
 import torch
 from conftest import REPORT
-from examples import LengthBatches
+from examples import LengthBatches, Pool
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 from settings import SettingsError, read_settings
 from train import Run
 
 from conflict_nlp import load
+from conflict_nlp.decoding import Thresholds
 
 TRAIN = Path(__file__).parents[1] / "training" / "train.py"
 CONFIG = """
@@ -85,6 +90,17 @@ def test_a_run_leaves_a_model_its_scores_and_a_log(trained, data):
     assert score(gold, found)["span_overlap_f1"] == pytest.approx(scores["span_overlap_f1"], abs=0.01)
 
 
+def test_thresholds_can_be_tuned_alone(trained, data, tmp_path):
+    model = shutil.copytree(trained, tmp_path / "model", ignore=shutil.ignore_patterns("checkpoints"))
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {"thresholds": {}}))
+    script = [sys.executable, TRAIN.with_name("thresholds.py"), model, data / "dev.jsonl", "--device", "cpu"]
+    result = subprocess.run([str(word) for word in script], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == json.loads((trained / "scores.json").read_text())
+    assert json.loads((model / "config.json").read_text())["thresholds"] == config["thresholds"]
+
+
 def test_the_log_is_drawn(trained):
     image = matplotlib.image.imread(trained / "log.png")
     assert image.shape[0] > 300
@@ -98,8 +114,11 @@ def test_weights_are_half_precision_safetensors(trained):
     assert json.loads((trained / "config.json").read_text())["dtype"] == "float16"
 
 
-def test_the_same_seed_gives_the_same_model(trained, data, encoder_folder, tmp_path):
+def test_the_same_seed_gives_the_same_model_whatever_log_was_left(trained, data, encoder_folder, tmp_path):
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / "log.csv").write_text("epoch,seconds\n1,1000\n")
     assert run(data, encoder_folder, tmp_path / "again").returncode == 0
+    assert [row["epoch"] for row in csv.DictReader((tmp_path / "again" / "log.csv").open())] == ["1", "2", "3", "4"]
     assert (tmp_path / "again" / "model.safetensors").read_bytes() == (trained / "model.safetensors").read_bytes()
 
 
@@ -177,11 +196,20 @@ def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_is_not_resumed_with_other_settings(trained, data, encoder_folder, tmp_path):
+@pytest.mark.parametrize("change", [("--seed", "8"), ("--init", "model"), ("--encoder", "other")])
+def test_a_run_is_not_resumed_with_other_settings(trained, data, encoder_folder, model_folder, tmp_path, change):
     output = shutil.copytree(trained, tmp_path / "run")
-    result = run(data, encoder_folder, output, "--seed", "8")
+    (tmp_path / "model").symlink_to(model_folder)
+    (tmp_path / "other").symlink_to(encoder_folder)
+    option, value = change
+    result = run(data, encoder_folder, output, option, value if value.isdigit() else tmp_path / value)
     assert result.returncode == 2
     assert "other settings or data" in result.stderr.splitlines()[-1]
+
+
+def test_where_the_documents_do_not_tell_a_threshold_is_the_usual_one():
+    for name, grid in (("cluster", thresholds.CLUSTER_GRID), ("link", thresholds.GRID)):
+        assert thresholds._search(Thresholds(), name, grid, lambda trial: {}, lambda scores: 1.0) == Thresholds()
 
 
 def test_an_encoder_that_is_not_there_is_one_line(data, tmp_path):
@@ -223,6 +251,16 @@ def test_bad_configurations_name_the_field(tmp_path, text, words):
 def test_the_configurations_of_the_repository_are_read():
     for path in (TRAIN.parents[1] / "configs").glob("*.yaml"):
         assert read_settings(path).encoder
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=2), st.integers(1, 8), st.integers(2, 4))
+def test_of_several_processes_none_gets_a_short_batch(sizes, size, processes):
+    ends = [sum(sizes[:n]) for n in range(len(sizes) + 1)]
+    pools = [Pool(range(start, stop), stop - start) for start, stop in pairwise(ends)]
+    batches = list(LengthBatches([7] * ends[-1], size, 1, pools, processes))
+    assert all(len(batch) == size for batch in batches)
+    assert {i for batch in batches for i in batch} == set(range(ends[-1]))
+    assert all(any(set(batch) <= set(pool.places) for pool in pools) for batch in batches)
 
 
 def test_batches_hold_every_example_once_and_similar_lengths():

@@ -73,7 +73,7 @@ def main(
         settings = read_settings(config)
         documents = read_all([data], settings.schema)
         dealt = deal(documents, plan)
-        mark = f"{fingerprint(settings, [data])} {plan} {encoder}"
+        mark = f"{fingerprint(settings, [data], encoder)} {plan}"
         for fold in dealt:
             run_fold(fold, settings, encoder, output / f"fold-{fold.number}", f"{mark} {fold.number}")
         if PartialState().is_main_process:
@@ -97,8 +97,8 @@ def deal(documents: Sequence[Document], plan: Plan) -> list[Fold]:
 
     found = []
     for number, scored in enumerate(dealt(documents, {f"fold {n}": 1.0 for n in range(plan.folds)}), 1):
-        inside = {document.id for document in scored}
-        training, tuning = dealt([d for d in documents if d.id not in inside], {"training": 1 - plan.tuning, "tuning": plan.tuning})
+        inside = {id(document) for document in scored}  # those without an id of their own too
+        training, tuning = dealt([d for d in documents if id(d) not in inside], {"training": 1 - plan.tuning, "tuning": plan.tuning})
         found.append(Fold(number, training, tuning, scored))
     return found
 

@@ -22,12 +22,12 @@ from lessons import Lessons
 from refusing import refusing
 from settings import DistillationSettings, SettingsError, read_settings
 from teacher import Teacher
-from train import Run, fingerprint
+from train import Run, fingerprint, weights_of
 
 from conflict_nlp.encoding import Windower
 from conflict_nlp.formats import FormatError
 from conflict_nlp.formats.jsonl import json_lines, read_all
-from conflict_nlp.loading import load_pretrained, locate
+from conflict_nlp.loading import load_pretrained
 
 
 def main(
@@ -52,7 +52,7 @@ def main(
         master, tokenizer = load_pretrained(teacher, teacher_encoder)
         if master.label_schema != settings.schema:
             raise SettingsError(f"{teacher} was trained with the schema {master.label_schema.name}, and {settings.schema.name} is another")
-        mark = fingerprint(settings, [*train, dev, texts, locate(teacher)[0] / "model.safetensors"])
+        mark = fingerprint(settings, [*train, dev, texts, *map(weights_of, filter(None, (teacher, init)))], encoder)
         run = Run(settings, encoder, output, mark, init)
         master.to(run.accelerator.device)  # type: ignore[arg-type]  # the stub of transformers takes no device
         if run.accelerator.mixed_precision == "bf16":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 
 import torch
 from torch import Tensor
@@ -66,15 +67,18 @@ class LengthBatches(Sampler[list[int]]):
         batch_size: windows in a batch.
         seed: of the order.
         pools: examples that share no batch; without, all of them are one pool.
+        processes: that share the batches. With more than one, examples of a pool come twice in an epoch until its last batch is full, since accelerate
+            drops a round of batches, or hangs, where one of them is short.
     """
 
     SORTED = 50  # batches that are sorted by length together
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, pools: Sequence[Pool] = ()) -> None:
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, pools: Sequence[Pool] = (), processes: int = 1) -> None:
         self.lengths = lengths
         self.batch_size = batch_size
         self.seed = seed
         self.pools = pools or [Pool(range(len(lengths)), len(lengths))]
+        self.full = processes > 1
         self.epoch = 0
 
     def __len__(self) -> int:
@@ -86,6 +90,8 @@ class LengthBatches(Sampler[list[int]]):
         batches = []
         for pool in self.pools:
             order = pool.of_epoch(self.seed, self.epoch, rng)
+            if self.full and order:
+                order += list(islice(cycle(order), -len(order) % self.batch_size))
             for start in range(0, len(order), size):
                 part = sorted(order[start : start + size], key=lambda i: self.lengths[i])
                 batches += [part[i : i + self.batch_size] for i in range(0, len(part), self.batch_size)]

@@ -55,12 +55,16 @@ class FrozenLayers:
         self.encoder.eval()
         device = next(self.encoder.parameters()).device
         found: list[Tensor] = [torch.empty(0)] * len(windows)
+        said: list[Any] = []
+        # what the layer says, and not what the encoder makes of its last one: some have a norm behind
+        hook = self.below[-1].register_forward_hook(lambda _module, _inputs, output: said.append(output[0] if isinstance(output, tuple) else output))
         setattr(self.holder, self.name, self.below)
         try:
             for part, batch in by_length(windows, pad_token_id, device, "frozen layers", quiet):
-                states = self.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).last_hidden_state
-                for i, row in zip(part, states, strict=True):
+                self.encoder(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"])
+                for i, row in zip(part, said.pop(), strict=True):
                     found[i] = row[: len(windows[i].input_ids)].cpu().clone()
         finally:
+            hook.remove()
             setattr(self.holder, self.name, self.all)
         return found

@@ -74,13 +74,13 @@ muc4() {
   local documents=(--train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" --encoder "$mpnet")
   step muc4-first accelerate launch training/train.py configs/muc4.yaml "${documents[@]}" --output "$runs/muc4-first" --init-encoder "$runs/base-first"
   step muc4-continued accelerate launch training/train.py configs/muc4_continued.yaml "${documents[@]}" --output "$runs/muc4-continued" --init "$runs/muc4-first"
-  step muc4-mean python training/soup.py "$runs/muc4-first" "$runs/muc4-continued" "$runs/muc4"
+  [ -d "$runs/muc4" ] || step muc4-mean python training/soup.py "$runs/muc4-first" "$runs/muc4-continued" "$runs/muc4"
   step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$mpnet"
 }
 
 case ${model,,} in
   base) base ;;
-  small) second_base && small ;;
-  muc4) first_base && muc4 ;;
+  small) second_base; small ;;
+  muc4) first_base; muc4 ;;
   *) echo "there is no model $model: small, base or muc4" >&2; exit 2 ;;
 esac

@@ -205,7 +205,7 @@ def main(
         if steps != sorted(set(steps)) or steps[-1] > len(documents):
             raise SettingsError(f"--sizes {sizes} do not rise to at most the {len(documents)} passages of {train}")
         simulation = Simulation(settings, encoder or settings.encoder, documents, held_out, steps, budget, output)
-        begin(output, f"{fingerprint(settings, [train, dev])} {encoder} {steps} {budget}")
+        begin(output, f"{fingerprint(settings, [train, dev], encoder)} {steps} {budget}")
         for seed in repetitions:
             for strategy in STRATEGIES:
                 simulation.run(seed, strategy)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,9 +49,9 @@ class Teacher:
                 words = self.model.encode(batch["input_ids"], batch["attention_mask"], batch["word_tokens"])
                 for i, row in zip(part, words, strict=True):
                     states[first[i] : first[i + 1]] = row[: sizes[i]]
-            beside = file.with_suffix(".partial")
+            beside = file.with_suffix(f".{os.getpid()}.partial")  # all processes of a run write the same
             save_file({"states": states}, beside)
-            beside.rename(file)
+            beside.replace(file)
         return list(load_file(file)["states"].split(sizes))
 
     @torch.no_grad()

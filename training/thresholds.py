@@ -1,4 +1,9 @@
-"""Decision thresholds, chosen on held-out documents."""
+"""Decision thresholds, chosen on held-out documents.
+
+python training/thresholds.py MODEL GOLD.jsonl [--encoder FOLDER_OR_HUB_ID] [--device cuda:1]
+
+``training/train.py`` ends with this; alone it tunes a model to other documents, or one whose training was stopped, and writes into its ``config.json``.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import Annotated
+
+import typer
+from refusing import refusing
 
 from conflict_nlp.decoding import Thresholds, WindowReading
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.incidents import cluster_names
 from conflict_nlp.evaluation.summary import scores
-from conflict_nlp.extractor import Extractor
+from conflict_nlp.extractor import Extractor, load
 from conflict_nlp.formats.files import replacing
+from conflict_nlp.formats.jsonl import read_all
 
 GRID = tuple(round(0.05 * i, 2) for i in range(1, 16))
 CLUSTER_GRID = (*GRID[3:], 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995)  # the scorer is surer than it should be
@@ -21,6 +31,22 @@ CLUSTER_GRID = (*GRID[3:], 0.8, 0.85, 0.9, 0.95, 0.98, 0.99, 0.995)  # the score
 Predicted = Callable[[Thresholds], dict[str, float]]
 Value = Callable[[dict[str, float]], float]
 Readings = Sequence[tuple[str, Sequence[WindowReading]]]
+
+
+def main(
+    model: Annotated[Path, typer.Argument(help="The model's folder.")],
+    gold: Annotated[Path, typer.Argument(help="Annotated documents that it was not trained on, native JSON Lines.")],
+    encoder: Annotated[str | None, typer.Option(help="The encoder's folder or Hub id, for a model that is an adapter.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+) -> None:
+    """Tune the thresholds of a model, and print its scores."""
+    with refusing():
+        nlp = load(model, encoder=encoder, device=device, runtime="torch")
+        documents = read_all([gold], nlp.schema)
+        readings = list(nlp.read(document.text for document in documents))
+        best = tune(nlp, documents, readings)
+        save(model, best)
+    typer.echo(json.dumps({name: round(value, 2) for name, value in scores_under(best, nlp, documents, readings).items()}, indent=1))
 
 
 def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> Thresholds:
@@ -92,5 +118,10 @@ def _search(
     predicted: Predicted,
     value: Value,
 ) -> Thresholds:
+    usual = getattr(Thresholds(), name)
     trials = [replace(thresholds, **{name: step}) for step in grid]
-    return max(trials, key=lambda trial: value(predicted(trial)))
+    return max(trials, key=lambda trial: (value(predicted(trial)), -abs(getattr(trial, name) - usual)))  # where the documents do not tell, the usual one
+
+
+if __name__ == "__main__":
+    typer.run(main)

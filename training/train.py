@@ -93,7 +93,7 @@ def main(
         training = documents[: -len(held_out)]
         if init is not None and init_encoder is not None:
             raise SettingsError("--init takes the heads too, and --init-encoder has new ones: give one of them")
-        run = Run(settings, encoder, output, fingerprint(settings, [*train, dev]), init)
+        run = Run(settings, encoder, output, fingerprint(settings, [*train, dev, *map(weights_of, filter(None, (init, init_encoder)))], encoder), init)
         if init_encoder is not None:
             run.start_from(init_encoder)
     if run.accelerator.is_main_process:
@@ -186,7 +186,7 @@ class Run:
             with accelerator.autocast():
                 states = frozen.states([e.window for e in data], self.tokenizer.pad_token_id, quiet=not accelerator.is_main_process)
             data = [replace(e, states=s) for e, s in zip(data, states, strict=True)]
-        batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed, pools)
+        batches = LengthBatches([len(e.window.input_ids) for e in data], settings.batch_size, settings.seed, pools, accelerator.num_processes)
         quicken(self.model, accelerator.device)
         optimizer = torch.optim.AdamW(parameter_groups(self.model, settings), fused=True)
         steps = settings.epochs * len(batches)
@@ -244,8 +244,8 @@ class Run:
 
     def _evaluate(self, held_out: Sequence[Document], row: dict[str, Any]) -> None:
         extractor = Extractor(self.model.eval(), self.tokenizer)
-        with self.accelerator.autocast():
-            named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
+        extractor.half = torch.bfloat16 if self.accelerator.mixed_precision == "bf16" else None
+        named = [replace(p, id=g.id) for p, g in zip(extractor.pipe(d.text for d in held_out), held_out, strict=True)]
         result = scores(held_out, named, self.settings.schema)
         value = fmean(result[key] for key in ("span_exact_f1", "span_overlap_f1", "link_overlap_f1") if key in result)
         self._log({**row, "score": round(value, 2), **{k: round(v, 2) for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}})
@@ -289,10 +289,12 @@ class Run:
                     shutil.rmtree(old)
 
     def _resume(self) -> None:
+        log = self.output / "log.csv"
         if self.begun is None:
+            if self.accelerator.is_main_process:
+                log.unlink(missing_ok=True)  # of a run that was killed before it was saved
             return
         self.accelerator.load_state(str(self.begun), strict=False)  # frozen weights are not in it
-        log = self.output / "log.csv"
         if self.accelerator.is_main_process and log.exists():  # a run that was killed after an epoch was logged, and before it was saved, does it again
             lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines[1:] if int(line.split(",")[0]) <= self.progress.epoch]
@@ -352,12 +354,21 @@ def precision(setting: str) -> str:
     return "bf16" if half_of(torch.device("cuda" if torch.cuda.is_available() else "cpu")) == torch.bfloat16 else "no"
 
 
-def fingerprint(settings: Settings, files: Sequence[Path]) -> str:
-    """A hash of what a run depends on, so that it is not resumed with anything else."""
-    digest = hashlib.sha256(repr(settings).encode())
+def fingerprint(settings: Settings, files: Sequence[Path], encoder: str | None = None) -> str:
+    """A hash of what a run depends on, so that it is not resumed with anything else: its settings, the files that it reads, and the name of its encoder."""
+    digest = hashlib.sha256(repr((settings, encoder)).encode())
     for file in files:
-        digest.update(file.read_bytes())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def weights_of(model: str | Path) -> Path:
+    """The file of a trained model's weights.
+
+    Raises:
+        conflict_nlp.ModelError: there is no such model.
+    """
+    return locate(model)[0] / "model.safetensors"
 
 
 if __name__ == "__main__":
