@@ -1,5 +1,6 @@
 """Passages on both sides of a split are found, whatever their ids and case, and only those."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from conflict_nlp.formats.jsonl import read_documents, write_documents
 SCRIPT = Path(__file__).parents[1] / "training" / "leaks.py"
 CONVOY = "Gunmen ambushed a convoy near Kidal on Friday, killing three soldiers and wounding nine others before they fled north."
 MARKET = "A car bomb exploded at the central market in Baidoa early on Saturday, and the mayor said that twelve traders had died."
+PROTEST = '{"id": "p1", "text": "Teachers marched.", "spans": [{"id": "T1", "label": "PROTEST", "start": 9, "end": 16, "text": "marched"}], "links": []}\n'
 WORD = st.sampled_from([f"word{n}" for n in range(400)])
 
 
@@ -64,6 +66,15 @@ def test_the_script_writes_what_is_left(tmp_path):
     assert result.returncode == 0, result.stderr
     assert result.stdout == "1 of 2 documents\n"
     assert [document.text for document in read_documents(tmp_path / "clean.jsonl")] == [MARKET]
+
+
+def test_passages_of_another_schema_are_read_by_it(tmp_path):
+    (tmp_path / "data.jsonl").write_text(PROTEST)
+    write_documents(tmp_path / "other.jsonl", documents(CONVOY))
+    command = [tmp_path / "data.jsonl", "--against", tmp_path / "other.jsonl", "--output", tmp_path / "clean.jsonl"]
+    assert run(*command).returncode == 2
+    assert run(*command, "--schema", SCRIPT.parents[1] / "configs" / "protest.yaml").stdout == "1 of 1 documents\n"
+    assert json.loads((tmp_path / "clean.jsonl").read_text())["spans"][0]["label"] == "PROTEST"
 
 
 @pytest.mark.parametrize("missing", ["data.jsonl", "other.jsonl"])

@@ -1,6 +1,6 @@
 """Passages that are on both sides of a split: a model that has learnt one of them is scored too well on it.
 
-python training/leaks.py DATA.jsonl --against OTHER.jsonl [--against MORE.jsonl] --output CLEAN.jsonl
+python training/leaks.py DATA.jsonl --against OTHER.jsonl [--against MORE.jsonl] --output CLEAN.jsonl [--schema SCHEMA]
 
 CLEAN.jsonl gets DATA without the passages whose wording OTHER has, under whatever id. ``training/train.py`` and ``training/distill.py`` warn of such
 passages.
@@ -20,6 +20,7 @@ from refusing import refusing
 
 from conflict_nlp.document import Document
 from conflict_nlp.formats.jsonl import read_all, write_documents
+from conflict_nlp.formats.schema_file import read_schema
 
 SHARE = 0.2
 """Of the shorter passage's runs of five words; passages of different reports that quote one resolution or casualty form have less in common."""
@@ -29,11 +30,13 @@ def main(
     data: Annotated[Path, typer.Argument(help="Annotated documents, native JSON Lines.")],
     against: Annotated[list[Path], typer.Option(help="Documents whose wording DATA may not have; may be given more than once.")],
     output: Annotated[Path, typer.Option(help="What is left of DATA.")],
+    schema: Annotated[Path | None, typer.Option(help="The schema, YAML or JSON; if not given, the one of conflict reports.")] = None,
 ) -> None:
     """Write what is left, and say how much."""
     with refusing():
-        documents = read_all([data])
-        found = leaks(documents, read_all(against))
+        labels = read_schema(schema)
+        documents = read_all([data], labels)
+        found = leaks(documents, read_all(against, labels))
         write_documents(output, [document for number, document in enumerate(documents) if number not in found])
     typer.echo(f"{len(documents) - len(found)} of {len(documents)} documents")
 
