@@ -32,16 +32,24 @@ def main(folders: Annotated[list[Path], typer.Argument(metavar="MODEL MODEL [MOD
     with refusing():
         if len(models) < 2:
             raise ModelError("give two models or more, and the folder to write")
-        if output.exists():
-            raise ModelError(f"{output} is there already: give a folder that is not")
-        mixed = mean(models)
+        write(models[0], mean(models), output)
+
+
+def write(model: Path, weights: Mapping[str, Tensor], output: Path) -> None:
+    """A model with other weights; written beside, then renamed.
+
+    Raises:
+        ModelError: the folder to write is there already.
+    """
+    if output.exists():
+        raise ModelError(f"{output} is there already: give a folder that is not")
     beside = output.with_name(output.name + ".partial")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     for name in FILES:
-        if name != WEIGHTS and (models[0] / name).is_file():
-            shutil.copy(models[0] / name, beside)
-    save_file(mixed, beside / WEIGHTS, metadata={"format": "pt"})
+        if name != WEIGHTS and (model / name).is_file():
+            shutil.copy(model / name, beside)
+    save_file(dict(weights), beside / WEIGHTS, metadata={"format": "pt"})
     beside.rename(output)
 
 
