@@ -39,7 +39,8 @@ def main() -> None:
     """Run the command; a user's mistake is one line on standard error and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8")  # whatever the locale: texts are in any script
+            # whatever the locale: texts are in any script; and a message has to come out whatever name is in it
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace" if stream is sys.stderr else "strict")
     try:
         raise SystemExit(app(standalone_mode=False))
     except UsageMistake as error:

@@ -156,7 +156,9 @@ def test_another_job_in_the_folder_is_refused_with_the_difference(undisturbed, m
     part = ("--part-rows", 10)
     message = batch(model_folder, other, "--output", out, *part, "--max-chars", 50)
     assert "holds another job: max_chars is 50, it was 1000000; input other.jsonl is new; input in.jsonl is not named any more" in message
-    assert "half is False, it was None" in batch(model_folder, path, "--output", out, *part, "--full-precision")
+    assert "half is True, it was False" in batch(model_folder, path, "--output", out, *part, "--half")
+    assert "lies in the input" in batch(model_folder, path.parent, "--output", path.parent / "labelled", *part)
+    assert not (path.parent / "labelled").exists()
     from conflict_nlp.cli import app
 
     with pytest.raises(ValueError, match="the model has hash"):

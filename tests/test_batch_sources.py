@@ -3,6 +3,9 @@
 import csv
 import gzip
 import json
+import os
+from datetime import datetime
+from decimal import Decimal
 
 import pytest
 from batch_cases import reports, write_jsonl
@@ -116,6 +119,74 @@ def test_json_fields_that_do_not_fit_their_column_are_kept_in_extra(tmp_path):
     assert (last["n"], last["tags"]) == (None, None)
     assert json.loads(last["extra"]) == {"n": "many", "new": {"a": None}, "tags": "\ud800"}
     assert rows(path)[0]["tags"] == '["x"]'
+
+
+def test_fields_that_only_later_files_have_are_kept_in_extra(tmp_path):
+    for n in range(10):
+        write_jsonl(tmp_path / f"{n}.jsonl", [{"id": f"a{n}", "text": "raid", "year": n}])
+    write_jsonl(tmp_path / "x.jsonl", [{"id": "b", "text": "raid", "year": "unknown", "place": "Gao"}, {"id": "c", "year": 3}])
+    *_, last = rows(tmp_path)
+    assert (last["id"], last["year"]) == ("b", None)
+    assert json.loads(last["extra"]) == {"year": "unknown", "place": "Gao"}
+    assert [id for id, _, _ in problems(tmp_path)] == ["c"]
+
+
+def test_types_that_have_no_common_one_are_strings(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    large = 1234567890123456789
+    at = datetime(1500, 1, 1)
+    first = {"n": pa.array([large], pa.int64()), "at": pa.array([at], pa.timestamp("ms")), "sum": pa.array([5], pa.int64())}
+    second = {"n": pa.array([0.5]), "at": pa.array([0], pa.timestamp("ns")), "sum": pa.array([Decimal("1.10")])}
+    kinds = [pa.array([f"{part}{i}" for i in range(100)]).dictionary_encode().cast(pa.dictionary(pa.int8(), pa.string())) for part in "ab"]
+    for name, columns, kind in (("a", first, kinds[0]), ("b", second, kinds[1])):
+        ids = [f"{name}{i}" for i in range(100)]
+        wide = {key: pa.concat_arrays([column] * 100) for key, column in columns.items()}
+        pq.write_table(pa.table({"id": ids, "text": ids, "kind": kind, **wide}), tmp_path / f"{name}.parquet")
+    found = {row["id"]: row for row in rows(tmp_path, chunk_rows=70)}
+    assert len(found) == 200
+    assert [(found[id]["n"], found[id]["sum"], found[id]["kind"]) for id in ("a7", "b99")] == [(str(large), "5", "a7"), ("0.5", "1.10", "b99")]
+    assert found["a0"]["at"].startswith("1500-01-01")
+
+
+def test_texts_that_are_all_null_are_errors_and_no_reason_to_stop(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"id": "a", "text": None}, {"id": None, "text": None}])
+    assert rows(path, id_required=True) == []
+    assert len(problems(path, id_required=True)) == 2
+
+
+def test_a_name_of_the_output_and_its_renamed_form_are_two_columns(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"id": "a", "text": "raid", "spans": "new", "input_spans": "old"}])
+    assert {k: v for k, v in rows(path)[0].items() if "spans" in k} == {"input_spans": "new", "input_input_spans": "old"}
+
+
+def test_linked_folders_are_read_once_and_closed_ones_are_told(tmp_path, monkeypatch):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "in").mkdir()
+    write_jsonl(tmp_path / "far" / "a.jsonl", [{"id": "a", "text": "raid"}])
+    (tmp_path / "in" / "2023").symlink_to(tmp_path / "far")
+    (tmp_path / "far" / "back").symlink_to(tmp_path / "in")
+    assert [row["id"] for row in rows(tmp_path / "in")] == ["a"]
+    real = os.scandir
+
+    def closed(path):
+        if str(path).endswith("2023"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(BatchError, match="Permission denied"):
+        rows(tmp_path / "in")
+
+
+@pytest.mark.parametrize(("content", "words"), [("id,text\n", "no column|not UTF-8"), ("id,text,ann\u00e9e\na,raid,3\n", "not UTF-8")])
+def test_a_table_in_another_encoding_is_one_line_that_can_be_printed(tmp_path, content, words):
+    (tmp_path / "a.csv").write_bytes(content.encode("utf-16" if "ann" not in content else "latin-1"))
+    with pytest.raises(BatchError, match=words) as error:
+        rows(tmp_path / "a.csv")
+    assert "a.csv" in str(error.value)
+    assert str(error.value).encode()
 
 
 BAD = [

@@ -55,13 +55,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a source that is read row by row."""
+    """A row of a source that is read row by row; ``lacks`` says which of ``id`` and ``text`` are not there at all, not even as null."""
 
     number: int
     id: Any = None
     text: Any = None
     problem: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
 
 
 def gather(rows: Iterable[tuple[Row, float]], columns: Columns, table: Callable[[Sequence[Mapping[str, Any]]], pyarrow.Table]) -> Iterator[Block]:

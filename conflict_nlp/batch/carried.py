@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,15 +24,12 @@ class Carried:
 
     @classmethod
     def of(cls, schemas: Iterable[pyarrow.Schema], schema: Schema) -> Carried:
-        """All columns of all inputs; where their types differ, the one that holds both, or string."""
+        """All columns of all inputs; where their types differ, the one that holds every value of both, or string."""
         import pyarrow as pa
 
         taken = frozenset({"id", "text", "error", *output_fields(schema)})
-        types: dict[str, pa.DataType] = {}
-        for field in (field for given in schemas for field in given):
-            name = _renamed(field.name, taken)
-            types[name] = field.type if name not in types else _common(types[name], field.type)
-        return cls(pa.schema([pa.field(name, pa.string() if pa.types.is_null(kind) else kind) for name, kind in types.items()]), taken)
+        found = merged(pa.schema([pa.field(_renamed(field.name, taken), field.type) for field in given]) for given in schemas)
+        return cls(pa.schema([pa.field(field.name, pa.string() if pa.types.is_null(field.type) else field.type) for field in found]), taken)
 
     def columns(self, table: pyarrow.Table, rows: Sequence[int]) -> dict[str, pyarrow.Array]:
         """Some rows of an input's table under this schema, null where the input lacks a column."""
@@ -44,19 +42,52 @@ class Carried:
         }
 
 
+def merged(schemas: Iterable[pyarrow.Schema]) -> pyarrow.Schema:
+    """All columns of some schemas, each in the type that holds every value of its types, or as string."""
+    import pyarrow as pa
+
+    types: dict[str, pa.DataType] = {}
+    for field in (field for given in schemas for field in given):
+        # the dictionaries of two files may have more values together than their numbers have places
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        types[field.name] = kind if field.name not in types else _common(types[field.name], kind)
+    return pa.schema(list(types.items()))
+
+
 def _renamed(name: str, taken: frozenset[str]) -> str:
-    return f"input_{name}" if name in taken else name
+    """Another name for a column that is called as one of the output's own; and for one that has such a name already, as the output of a job has."""
+    return f"input_{name}" if re.sub("^(?:input_)+", "", name) in taken else name
 
 
 def _common(left: pyarrow.DataType, right: pyarrow.DataType) -> pyarrow.DataType:
+    """The type that holds every value of both, whatever the values are, or string."""
+    import pyarrow as pa
+    import pyarrow.types as kinds
+
+    if left == right or kinds.is_null(right):
+        return left
+    if kinds.is_null(left):
+        return right
+    if kinds.is_list(left) and kinds.is_list(right):
+        return pa.list_(_common(left.value_type, right.value_type))
+    whole, real = [kind for kind in (left, right) if kinds.is_integer(kind)], [kind for kind in (left, right) if kinds.is_floating(kind)]
+    if len(whole) == 2 and (kinds.is_signed_integer(left) == kinds.is_signed_integer(right) or pa.uint64() not in whole):
+        return _promoted(left, right)
+    if len(real) == 2:
+        return _promoted(left, right)
+    if whole and real:
+        return pa.float64() if whole[0].bit_width <= 32 else pa.string()
+    if all(kinds.is_string(kind) or kinds.is_large_string(kind) for kind in (left, right)):
+        return pa.large_string()
+    if all(kinds.is_timestamp(kind) and kind.unit != "ns" for kind in (left, right)) and left.tz == right.tz:
+        return _promoted(left, right)
+    return pa.string()
+
+
+def _promoted(left: pyarrow.DataType, right: pyarrow.DataType) -> pyarrow.DataType:
     import pyarrow as pa
 
-    if left == right:
-        return left
-    try:
-        return pa.unify_schemas([pa.schema([("", left)]), pa.schema([("", right)])], promote_options="permissive").field(0).type
-    except pa.ArrowException:
-        return pa.string()
+    return pa.unify_schemas([pa.schema([("", left)]), pa.schema([("", right)])], promote_options="permissive").field(0).type
 
 
 def _cast(column: pyarrow.ChunkedArray, kind: pyarrow.DataType) -> pyarrow.ChunkedArray:

@@ -19,7 +19,7 @@ from conflict_nlp.batch.engine import CHUNK_ROWS
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.flat_tables import FlatFormat
 from conflict_nlp.batch.labeller import MAX_CHARS, Labeller
-from conflict_nlp.onnx.choice import Runtime
+from conflict_nlp.onnx.choice import Runtime, chosen
 
 if TYPE_CHECKING:
     from conflict_nlp.batch.engine import Engine
@@ -70,7 +70,7 @@ def batch(
     from conflict_nlp.batch.progress import Progress
 
     labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=half, encoder=encoder, runtime=runtime.value)
-    job = _job(inputs, Path(output), labeller, (text, id), part_rows, flat)
+    job = _job(inputs, Path(output), labeller, engine is EngineName.ray, (text, id), part_rows, flat)
     progress = Progress(json_progress)
     make, job = _engine(job, labeller, engine, (workers, threads), ray_address)
     with _until_stopped() as stopped:
@@ -87,19 +87,27 @@ def batch(
     raise typer.Exit(1 if counts.errors else 0)
 
 
-def _job(inputs: list[str], folder: Path, labeller: Labeller, names: tuple[str, str | None], part_rows: int, flat: FlatFormat | None) -> Job:
+def _job(
+    inputs: list[str], folder: Path, labeller: Labeller, cluster: bool, names: tuple[str, str | None], part_rows: int, flat: FlatFormat | None
+) -> Job:
     from conflict_nlp.batch.blocks import Columns
     from conflict_nlp.batch.job import Job
     from conflict_nlp.batch.manifest import hash_model
     from conflict_nlp.batch.plan import Plan
     from conflict_nlp.batch.sources import find_sources
-    from conflict_nlp.loading import locate
+    from conflict_nlp.loading import locate, resolve_device
     from conflict_nlp.schema import Schema
 
+    for given in inputs:
+        if "://" not in given and Path(given).is_dir() and folder.resolve().is_relative_to(Path(given).resolve()):
+            raise BatchError(f"{folder}: lies in the input {given}, and would be read with it: name a folder outside")
     place, config = locate(labeller.model)
     columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
     plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
-    settings = {"runtime": labeller.runtime, "half": labeller.half}  # what was labelled in one precision does not go on in another
+    # what was labelled in one precision does not go on in another; the actors of a cluster may have devices that this machine has not
+    half = labeller.half if cluster or labeller.half is not None else resolve_device(labeller.device).type == "cuda"
+    runtime = labeller.runtime if cluster else chosen(labeller.runtime, place, labeller.device, bool(half), False)
+    settings = {"runtime": labeller.runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": half}
     return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 
 

@@ -25,7 +25,7 @@ def infer(objects: Sequence[Mapping[str, Any]]) -> pyarrow.Schema:
             if value is not None:
                 found.add(type(value))
     kinds.pop(EXTRA, None)
-    fields = [pa.field(name, _type(found)) for name, found in kinds.items() if _encodable(name)]
+    fields = [pa.field(name, _type(found)) for name, found in kinds.items() if encodable(name)]
     return pa.schema([*fields, pa.field(EXTRA, pa.string())])
 
 
@@ -74,7 +74,7 @@ def _fitted(value: Any, kind: pyarrow.DataType) -> Any:
         return None
     if kinds.is_string(kind):
         text = text_of(value)
-        return text if _encodable(text) else None
+        return text if encodable(text) else None
     if kinds.is_boolean(kind):
         return value if isinstance(value, bool) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -84,5 +84,6 @@ def _fitted(value: Any, kind: pyarrow.DataType) -> Any:
     return float(value) if isinstance(value, float) or abs(value) <= 2**53 else None
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Whether it can be written in UTF-8: it has no lone surrogate."""
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)

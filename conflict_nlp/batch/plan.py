@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from conflict_nlp.batch.blocks import Block, Columns, Reader
-from conflict_nlp.batch.carried import Carried
+from conflict_nlp.batch.carried import Carried, merged
 from conflict_nlp.batch.engine import CHUNK_ROWS, Chunk
 from conflict_nlp.batch.errors import BatchError, RowError
 from conflict_nlp.batch.read_arrow import HfDataset, Parquet
@@ -55,9 +55,15 @@ class Plan:
         Raises:
             BatchError: an input cannot be read or lacks the text.
         """
-        lines = [i for i, source in enumerate(self.sources) if source.kind == "jsonl"]
-        passed = set(lines[TYPED_BY:])
-        return Carried.of((self._reader(source).carried for i, source in enumerate(self.sources) if i not in passed), self.schema)
+        first = next((source for source in self.sources if source.kind == "jsonl"), None)
+        given = (self._reader(source) for source in self.sources if source is first or source.kind != "jsonl")
+        return Carried.of((self._fields if isinstance(reader, JsonLines) else reader.carried for reader in given), self.schema)
+
+    @cached_property
+    def _fields(self) -> pyarrow.Schema:
+        """The fields of the first files of JSON Lines, under which all of them are read: what a later one has beside them is in ``extra``."""
+        lines = [source for source in self.sources if source.kind == "jsonl"]
+        return merged(JsonLines(source, self.columns).carried for source in lines[:TYPED_BY])
 
     @property
     def output_schema(self) -> pyarrow.Schema:
@@ -79,7 +85,8 @@ class Plan:
         seen = Seen()
         for source, expected in zip(self.sources, self.fingerprints, strict=True):
             opened, at = state(source), 0.0
-            for block in self._reader(source).blocks():
+            reader = self._reader(source)
+            for block in (replace(reader, fields=self._fields) if isinstance(reader, JsonLines) else reader).blocks():
                 if state(source) != opened:
                     raise BatchError(_changed(source))
                 for i, reason in enumerate(_problems(block, source, seen)):

@@ -44,10 +44,11 @@ def opened(source: Source) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
 
 @dataclass(frozen=True)
 class JsonLines:
-    """A report a line, as a JSON object."""
+    """A report a line, as a JSON object; read under ``fields`` where they are given, as those of several files are."""
 
     source: Source
     columns: Columns
+    fields: pyarrow.Schema | None = None
 
     @cached_property
     def carried(self) -> pyarrow.Schema:
@@ -59,14 +60,15 @@ class JsonLines:
         head = [row for row, _ in islice(self._rows(), HEAD)]
         wanted = [("text", self.columns.text), *([("id", self.columns.id)] if self.columns.id_required else [])]
         for option, name in wanted:
-            if head and all(getattr(row, option) is None and not row.problem for row in head):
+            if head and all(option in row.lacks for row in head):
                 names = ", ".join(sorted({name for row in head for name in row.values})) or "none"
                 raise BatchError(f"{self.source.path}: no line has the field {name!r}: name it with --{option}; there are {names}")
         return json_fields.infer([row.values for row in head])
 
     def blocks(self) -> Iterator[Block]:
         """The lines that are not blank."""
-        return gather(self._rows(), self.columns, lambda values: json_fields.table(values, self.carried))
+        fields = self.carried if self.fields is None else self.fields
+        return gather(self._rows(), self.columns, lambda values: json_fields.table(values, fields))
 
     def _rows(self) -> Iterator[tuple[Row, float]]:
         with opened(self.source) as (file, raw):
@@ -86,7 +88,8 @@ class JsonLines:
             return Row(number, self._salvaged_id(content), problem=f"the line is {error}")
         if not isinstance(data, dict):
             return Row(number, problem=f"the line is no JSON object but {type(data).__name__}")
-        return Row(number, data.pop(self.columns.id, None), data.pop(self.columns.text, None), values=data)
+        lacks = frozenset(option for option, name in (("text", self.columns.text), ("id", self.columns.id)) if name not in data)
+        return Row(number, data.pop(self.columns.id, None), data.pop(self.columns.text, None), values=data, lacks=lacks)
 
     def _salvaged_id(self, content: bytes) -> Any:
         try:
@@ -114,6 +117,8 @@ class Csv:
             names = next(self._cells(file), [])
         if isinstance(names, csv.Error):
             raise BatchError(f"{self.source.path}: the header cannot be read: {names}")
+        if not all(map(json_fields.encodable, names)):
+            raise BatchError(f"{self.source.path}: the header is not UTF-8: save the file as UTF-8")
         for name in [self.columns.text, *([self.columns.id] if self.columns.id_required else [])]:
             if name not in names:
                 raise BatchError(f"{self.source.path}: no column {name!r}, only {', '.join(names)}: name it with --text or --id")

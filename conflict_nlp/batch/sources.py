@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from conflict_nlp.batch.errors import BatchError
+from conflict_nlp.loading import first_line
 
 Kind = Literal["parquet", "jsonl", "csv", "dataset", "texts"]
 
@@ -142,8 +143,10 @@ def _expand(given: str) -> list[tuple[Any, str]]:
         if files.exists(path):
             return [(files, path)]
         matches = sorted(p for p in files.glob(path)) if any(c in path for c in "*?[") else []
-    except OSError as error:
-        raise BatchError(f"{given}: cannot be reached: {error.strerror or error}") from error
+    except BatchError:
+        raise
+    except Exception as error:  # those of a bucket's client are of its own kinds
+        raise BatchError(f"{given}: cannot be reached: {getattr(error, 'strerror', None) or first_line(error)}") from error
     if not matches:
         raise BatchError(f"{given}: no such file or folder" if path == path.replace("*", "") else f"{given}: matches no file")
     return [(files, found) for match in matches for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
@@ -168,7 +171,17 @@ def _walk(files: Any, folder: str) -> Iterator[str]:
     if not is_local(files):
         yield from (path for path in files.find(folder) if not any(part[0] in "._" for part in PurePosixPath(path).relative_to(folder).parts))
         return
-    for top, folders, names in os.walk(folder):
+
+    def failed(error: OSError) -> None:
+        raise error
+
+    been: set[str] = set()
+    for top, folders, names in os.walk(folder, onerror=failed, followlinks=True):
+        place = os.path.realpath(top)
+        if place in been:  # a link led back
+            folders.clear()
+            continue
+        been.add(place)
         folders[:] = [name for name in folders if name[0] not in "._"]
         yield from (f"{top}/{name}" for name in names if name[0] not in "._")
 
@@ -203,5 +216,8 @@ def _short_names(paths: Sequence[str]) -> list[str]:
     """The paths below the folder that all of them share."""
     if len(paths) == 1:
         return [PurePosixPath(paths[0]).name]
-    shared = PurePosixPath(os.path.commonpath([str(PurePosixPath(path).parent) for path in paths]))
+    try:
+        shared = PurePosixPath(os.path.commonpath([str(PurePosixPath(path).parent) for path in paths]))
+    except ValueError:  # of a bucket and of this machine
+        return list(paths)
     return [str(PurePosixPath(path).relative_to(shared)) for path in paths]

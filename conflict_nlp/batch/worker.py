@@ -92,7 +92,7 @@ class Worker:
     def close(self) -> None:
         """End the process."""
         self.end.close()
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
 
     def _gone(self) -> BatchError:
@@ -103,17 +103,21 @@ class Worker:
 
 
 def _work(labeller: Labeller, seat: Seat, threads: int, end: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the job decides when to stop
+    for number in (signal.SIGINT, signal.SIGTERM):  # they may come to all processes of a job, which decides when to stop
+        signal.signal(number, signal.SIG_IGN)
     take_seat(seat)
     sending = Lock()
 
     def answer(chunk: Chunk) -> None:
         try:
             found: Labelled | _Failure = labeller.label(chunk)
-        except Exception as error:
+        except BaseException as error:  # a panic in a library of another language is no Exception
             found = _Failure(first_line(error))
-        with sending, suppress(OSError):
-            end.send(found)
+        try:
+            with sending:
+                end.send(found)
+        except BaseException:  # the job would wait for the answer: let it see that there is none
+            os._exit(1)
 
     pool = ThreadPoolExecutor(threads)
     with suppress(EOFError, OSError):
