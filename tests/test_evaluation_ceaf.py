@@ -91,7 +91,10 @@ def test_identity_is_100_and_order_does_not_matter(gold: dict[str, dict[str, Ent
     assert result.micro.f1 == (100 if result.micro.gold else 0)
 
 
-@pytest.mark.parametrize(("docid", "key"), [("TST1-MUC3-0001", "10001"), ("TST2-MUC4-0100", "20100"), ("DEV-MUC3-0001", "DEV-MUC3-0001"), ("10001", "10001")])
+@pytest.mark.parametrize(
+    ("docid", "key"),
+    [("TST1-MUC3-0001", "10001"), ("TST2-MUC4-0100", "20100"), ("DEV-MUC3-0001", "DEV-MUC3-0001"), ("10001", "10001"), ("2014-03-12", "2014-03-12")],
+)
 def test_document_keys_are_the_scorers(docid: str, key: str) -> None:
     assert document_key(docid) == key
 

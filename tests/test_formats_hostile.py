@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -195,6 +196,8 @@ def test_characters_that_xml_has_not(tmp_path: Path) -> None:
     pytest.importorskip("cassis")
     with pytest.raises(FormatError, match="r1: the character '\\\\x00' cannot stand in XML"):
         get("uima").write(tmp_path / "x.zip", [Document("a\0", id="r1")], CONFLICT)
+    with pytest.raises(FormatError, match="r1: the character '\\\\x0c' cannot stand in XML"):
+        get("uima").write(tmp_path / "x.zip", [Document("a", id="r1", meta={"title": "page\x0cbreak"})], CONFLICT)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -227,6 +230,22 @@ def test_doubled_ids(tmp_path: Path) -> None:
         with pytest.raises(FormatError, match="used twice"):
             get(name).write(tmp_path / f"x.{name}", [Document("a", id="r"), Document("b", id="r")], CONFLICT)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_id_too_long_for_a_name_in_any_script(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="too long for the name of a file"):
+        get("brat").write(tmp_path / "x", [Document("a", id="\u0645" * 120)], CONFLICT)
+
+
+def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        read = reader.submit(pipe.read_bytes)
+        get("jsonl").write(pipe, [Document("a", id="r1")], CONFLICT)
+        assert json.loads(read.result(20))["id"] == "r1"
+    assert pipe.is_fifo()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe.jsonl"]
 
 
 def test_no_half_written_output(tmp_path: Path) -> None:

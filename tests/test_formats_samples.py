@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from conflict_nlp.document import Document
+from conflict_nlp.document import Document, Span
 from conflict_nlp.formats.brat import configuration
 from conflict_nlp.formats.labelstudio_config import labeling_config
 from conflict_nlp.formats.records import Record, collect
@@ -92,6 +93,74 @@ def test_conll_2003() -> None:
     assert first.text == "EU rejects German call to boycott British lamb . Peter Blackburn"
     assert marked(first) == [("ORG", "EU"), ("MISC", "German"), ("MISC", "British"), ("PER", "Peter Blackburn")]
     assert marked(second) == [("LOC", "BRUSSELS"), ("LOC", "LONDON"), ("LOC", "Germany")]  # a span ends with its sentence
+
+
+CONLLU = """# newdoc id = d1
+# text = Gunmen struck Baidoa.
+1\tGunmen\tB-PER
+2\tstruck\tO
+3\tBaidoa\tB-LOC
+4\t.\tO
+
+# text = They fled.
+1-2\tThey\tO
+3\tfled\tO
+4\t.\tO
+
+"""
+
+
+def test_conll_u_of_several_sentences(tmp_path: Path) -> None:
+    (tmp_path / "a.conll").write_text(CONLLU)
+    schema = Schema("sample", (Label("PER"), Label("LOC")))
+    (document,) = collect(get("conll").read(tmp_path / "a.conll", schema), schema)
+    assert document.text == "Gunmen struck Baidoa. They fled."
+    assert marked(document) == [("PER", "Gunmen"), ("LOC", "Baidoa")]
+
+
+def test_tags_of_other_schemes_are_read_or_told(tmp_path: Path) -> None:
+    schema = Schema("sample", (Label("PER"), Label("LOC")))
+    path = tmp_path / "a.conll"
+    path.write_text("In O\nNew B-LOC\nYork M-LOC\nCity E-LOC\nfire O\n")
+    (document,) = collect(get("conll").read(path, schema), schema)
+    assert marked(document) == [("LOC", "New York City")]
+    for tag in ("0", "LOC"):
+        path.write_text(f"In O\nBaidoa B-LOC\nfire {tag}\n")
+        (record,) = get("conll").read(path, schema)
+        assert record.problems == (f"line 3: {tag} is no tag like O, B-PER or I-PER",)
+
+
+@pytest.mark.parametrize(("text", "end", "words"), [("a  bus burned", 6, "a bus"), ("a bus\r\nstop burned", 11, "a bus\\n\\nstop"), ("a\nbus", 5, "a\\nbus")])
+def test_words_as_label_studio_writes_them(tmp_path: Path, text: str, end: int, words: str) -> None:
+    value = {"start": 0, "end": end, "text": words, "labels": ["TARGET"]}
+    region = {"id": "r", "type": "labels", "from_name": "label", "to_name": "text", "value": value}
+    (tmp_path / "a.json").write_text(json.dumps([{"id": 1, "data": {"text": text}, "annotations": [{"id": 1, "result": [region]}]}]))
+    (document,) = collect(get("label-studio").read(tmp_path / "a.json", CONFLICT), CONFLICT)
+    assert marked(document) == [("TARGET", text[:end])]
+
+
+def test_attributes_that_a_correction_in_doccano_loses_are_told(tmp_path: Path) -> None:
+    text = "Two soldiers died."
+    document = Document(text, (Span("T1", "CASUALTY", 0, 12, text[:12], {"outcome": "killed", "count": "2"}),), id="r1")
+    path = tmp_path / "a.jsonl"
+    get("doccano").write(path, [document], CONFLICT)
+    (same,) = get("doccano").read(path, CONFLICT)
+    assert (same.dropped, collect([same], CONFLICT)) == ((), [document])
+    example = json.loads(path.read_text())
+    example["entities"][0]["start_offset"] = 4
+    path.write_text(json.dumps(example) + "\n")
+    (moved,) = get("doccano").read(path, CONFLICT)
+    assert moved.dropped == ("attributes and scores of entities that were moved, relabelled or deleted",)
+
+
+@pytest.mark.parametrize("name", ["in", "in.parquet"])
+def test_labels_of_a_dataset_are_read_by_its_own_order(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("datasets")
+    text = "Gunmen struck Baidoa."
+    document = Document(text, (Span("T1", "LOCATION", 14, 20, text[14:20]),), id="r1")
+    get("datasets").write(tmp_path / name, [document], Schema("a", (Label("TIME"), Label("LOCATION"))))
+    other = Schema("b", (Label("LOCATION"), Label("PLACE"), Label("TIME")))
+    assert collect(get("datasets").read(tmp_path / name, other), other) == [document]
 
 
 def test_guideline_lines() -> None:

@@ -18,7 +18,7 @@ from conflict_nlp.formats.files import FormatError, PathLike, decode, read_bytes
 from conflict_nlp.formats.jsonl import json_lines, load
 from conflict_nlp.formats.muc4 import role_fillers
 
-_DOCUMENT = re.compile(r"[^-]*(\d)-(?:.*-)?(\d+)")
+_DOCUMENT = re.compile(r"[A-Za-z]+(\d)-(?:.*-)?(\d+)")
 
 
 def document_key(docid: str) -> str:

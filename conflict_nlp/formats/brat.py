@@ -51,8 +51,9 @@ def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:
         (folder / "annotation.conf").write_text(configuration(schema), encoding="utf-8")
         for number, document in enumerate(documents, 1):
             name = _file_name(named(document, number))
-            if len(encode(name, f"document {printable(name)}")) > 200 or (folder / f"{name}.ann").exists():
-                raise FormatError(f"document {printable(name)}: the id is {'used twice' if len(name) < 200 else 'too long for the name of a file'}")
+            long = len(encode(name, f"document {printable(name)}")) > 200
+            if long or (folder / f"{name}.ann").exists():
+                raise FormatError(f"document {printable(name)}: the id is {'too long for the name of a file' if long else 'used twice'}")
             (folder / f"{name}.txt").write_bytes(encode(document.text, f"document {printable(name)}"))
             (folder / f"{name}.ann").write_bytes(encode(_standoff(declared_only(document, schema), schema), f"document {printable(name)}"))
 

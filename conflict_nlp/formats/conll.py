@@ -20,7 +20,8 @@ from conflict_nlp.formats.records import Record, empty
 from conflict_nlp.formats.tokens import covered, tokenize
 from conflict_nlp.schema import Schema
 
-_TAG = re.compile(r"O|[BIESLU]-(.+)")
+_TAG = re.compile(r"O|[BIESLUM]-(.+)")
+_NUMBER = re.compile(r"\d+(?:[-.]\d+)?")  # of a token in CoNLL-U
 _COMMENT = re.compile(r"#\s*(text|id|newdoc id|sent_id)\s*=\s*(.*)")
 
 
@@ -72,6 +73,7 @@ class _Block:
     id: str | None = None
     text: str | None = None
     own: bool = False
+    headed: bool = False
     rows: list[list[str]] = field(default_factory=list)
     numbers: list[int] = field(default_factory=list)
     breaks: set[int] = field(default_factory=set)
@@ -85,6 +87,8 @@ class _Block:
             self.problems.append(f"line {odd} has other columns than line {self.numbers[0]}")
         if self.problems:
             return Record(where, problems=tuple(self.problems))
+        if self.rows and not self.headed and all(len(row) > 2 and _NUMBER.fullmatch(row[0]) for row in self.rows):
+            self.rows = [row[1:] for row in self.rows]
         places = self._places()
         if places is None:
             return Record(where, problems=("the tokens are not those of the text in the comment",))
@@ -94,7 +98,8 @@ class _Block:
         order = {name: n for n, name in enumerate(schema.names)}
         found.sort(key=lambda s: (s["start"], -s["end"], order.get(s["label"], len(order))))
         spans = [{"id": f"T{n}", **span} for n, span in enumerate(found, 1)]
-        return Record(where, {**({} if self.id is None else {"id": self.id}), "text": self.text, "spans": spans, "links": []})
+        head = {} if self.id is None else {"id": self.id}
+        return Record(where, {**head, "text": self.text, "spans": spans, "links": []}, tuple(self.problems))
 
     def _places(self) -> list[tuple[int, int]] | None:
         places, position = [], 0
@@ -111,6 +116,11 @@ class _Block:
         width = len(self.rows[0]) if self.rows else 0
         matches = {c: [_TAG.fullmatch(row[c]) for row in self.rows] for c in range(1, width)}
         good = {c: {m[1] for m in found if m and m[1]} for c, found in matches.items() if all(found)}
+        odd = [c for c in matches if c not in good]
+        if odd and (self.headed or not good):
+            column = odd[0] if self.headed else odd[-1]
+            row = matches[column].index(None)
+            self.problems.append(f"line {self.numbers[row]}: {printable(self.rows[row][column])} is no tag like O, B-{schema.names[0]} or I-{schema.names[0]}")
         ours = [c for c, labels in good.items() if labels and labels <= set(schema.names)]
         return list(good) if self.own else ours or list(good)[-1:]
 
@@ -142,9 +152,10 @@ def _take(block: _Block, line: Line, text: str) -> None:
     # a token may be "#": only what is like a comment and has no columns is one
     if text.startswith("#") and "\t" not in text and (text.startswith("# newdoc") or text.startswith("# columns") or _COMMENT.match(text)):
         block.own = block.own or text.startswith("# newdoc")
+        block.headed = block.headed or text.startswith("# columns")
         comment = _COMMENT.match(text)
-        if comment is not None and comment[1] == "text":
-            block.text = _unquoted(comment[2]) if block.text is None else block.text
+        if comment is not None and comment[1] == "text":  # in CoNLL-U that of a sentence
+            block.text = _unquoted(comment[2]) if block.text is None else f"{block.text} {_unquoted(comment[2])}"
         elif comment is not None and block.id is None:
             block.id = _unquoted(comment[2])
         return
@@ -161,11 +172,11 @@ def _unquoted(value: str) -> str:
 
 
 def _spans(tags: list[str], places: list[tuple[int, int]], breaks: set[int]) -> Iterator[dict[str, Any]]:
-    """The spans of a column, in IOB1, IOB2, BIOES and BILOU; none goes on over a break, the row at which a sentence begins."""
+    """The spans of a column, in IOB1, IOB2, BIOES, BMES and BILOU; none goes on over a break, the row at which a sentence begins."""
     label, start, end = None, 0, 0
     for row, (tag, place) in enumerate(zip([*tags, "O"], [*places, (0, 0)], strict=True)):
         mark, _, name = tag.partition("-")
-        if label is not None and (row in breaks or mark not in ("I", "E", "L") or name != label):
+        if label is not None and (row in breaks or mark not in ("I", "M", "E", "L") or name != label):
             yield {"label": label, "start": start, "end": end}
             label = None
         if mark != "O":

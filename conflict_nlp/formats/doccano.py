@@ -96,7 +96,9 @@ def _record(where: str, example: Mapping[str, Any]) -> Record:
         score = scores.get((anchor, argument))
         links.append({"anchor": anchor, "argument": argument, **({} if score is None else {"score": score})})
     fields = {key: value for key, value in example.items() if key not in _OWN and key not in ("spans", "links")}
-    return Record(where, {**_id(example, kept), "text": text, "spans": spans, "links": links, **fields}, tuple(problems), _dropped(example))
+    left = any(set(span) - {"id", "label", "start", "end", "text"} for group in remembered.values() for span in group)
+    dropped = (*_dropped(example), *(("attributes and scores of entities that were moved, relabelled or deleted",) if left else ()))
+    return Record(where, {**_id(example, kept), "text": text, "spans": spans, "links": links, **fields}, tuple(problems), dropped)
 
 
 def _id(example: Mapping[str, Any], kept: Mapping[str, Any]) -> dict[str, Any]:

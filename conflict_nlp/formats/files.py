@@ -114,10 +114,19 @@ def _line(number: int, content: bytes) -> Line:
 def replacing(path: PathLike) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of ``path`` when all went well; until then, and after an error, ``path`` is as it was.
 
+    What is no file, a pipe or a device, is written as it goes.
+
     Raises:
         FormatError: the folder cannot be written to.
     """
     target = Path(path)
+    if target.exists() and not target.is_file() and not target.is_dir():
+        try:
+            with target.open("wb") as stream:
+                yield stream
+        except OSError as error:
+            raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
     except OSError as error:

@@ -7,7 +7,7 @@ one column of JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,8 +55,9 @@ def from_dataset(dataset: Iterable[Any], schema: Schema = CONFLICT) -> Iterator[
     Raises:
         FormatError: a row is no document of the schema.
     """
+    names = _label_names(dataset, schema)
     for number, given in enumerate(dataset, 1):
-        yield _record(f"row {number}", given, schema).document(schema)
+        yield _record(f"row {number}", given, names, schema).document(schema)
 
 
 def row(document: Document, schema: Schema = CONFLICT) -> dict[str, Any]:
@@ -83,8 +84,9 @@ def read(path: Path, schema: Schema) -> Iterator[Record]:
         yield Record(str(path), problems=("the dataset is empty",))
     number = 0
     try:
+        names = _label_names(dataset, schema)
         for number, given in enumerate(dataset, 1):
-            yield _record(f"{path}: row {number}", given, schema)
+            yield _record(f"{path}: row {number}", given, names, schema)
     except (OSError, ValueError, NotImplementedError) as error:
         raise FormatError(f"{path}: cannot be read after row {number}: {' '.join(str(error).split())[:200]}") from None
 
@@ -146,6 +148,13 @@ class _Parquet:
 
         self._file = pyarrow.parquet.ParquetFile(path)
 
+    @property
+    def features(self) -> Features:
+        """What ``datasets`` wrote of them beside the rows, or else what the columns' types say."""
+        from datasets import Features
+
+        return Features.from_arrow_schema(self._file.schema_arrow)
+
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
 
@@ -154,10 +163,17 @@ class _Parquet:
             yield from batch.to_pylist()
 
 
-def _record(where: str, given: dict[str, Any], schema: Schema) -> Record:
+def _label_names(dataset: Any, schema: Schema) -> Sequence[str]:
+    """The labels in the order of the dataset's own ``ClassLabel``, which may be another than that of the schema."""
+    spans = getattr(dataset, "features", {}).get("spans")
+    span = spans[0] if isinstance(spans, list) else getattr(spans, "feature", None)
+    return (getattr(span["label"], "names", None) if isinstance(span, dict) and "label" in span else None) or schema.names
+
+
+def _record(where: str, given: dict[str, Any], names: Sequence[str], schema: Schema) -> Record:
     try:
         meta = json.loads(given.get("meta") or "{}")
-        spans = [_native(span, schema) for span in given.get("spans") or ()]
+        spans = [_native(span, names, schema) for span in given.get("spans") or ()]
         links = [{key: value for key, value in link.items() if value is not None} for link in given.get("links") or ()]
         head = {} if given.get("id") is None else {"id": given["id"]}
         return Record(where, {**head, "text": given.get("text"), "spans": spans, "links": links, **meta})
@@ -165,9 +181,9 @@ def _record(where: str, given: dict[str, Any], schema: Schema) -> Record:
         return Record(where, problems=(f"not a row of documents: {error}",))
 
 
-def _native(span: dict[str, Any], schema: Schema) -> dict[str, Any]:
+def _native(span: dict[str, Any], names: Sequence[str], schema: Schema) -> dict[str, Any]:
     label = span.get("label")
-    name = schema.names[label] if isinstance(label, int) and 0 <= label < len(schema.names) else label
+    name = names[label] if isinstance(label, int) and 0 <= label < len(names) else label
     kinds = {a.name: a.kind for a in schema[name].attributes} if isinstance(name, str) and name in schema else {}
     return {
         **{key: value == "true" if kinds.get(key) == "flag" and isinstance(value, str) else value for key, value in span.items() if value is not None},

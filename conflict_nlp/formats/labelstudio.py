@@ -7,6 +7,7 @@ links are relations from the anchor to the argument. The other fields of a docum
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from conflict_nlp.formats.labelstudio_config import LABELS, TEXT, control
 from conflict_nlp.formats.records import Record, empty
 from conflict_nlp.formats.units import Utf16
 from conflict_nlp.schema import Attribute, Schema
+
+_WHITE = re.compile(r"\\n|\s")
 
 
 def read(path: Path, schema: Schema) -> Iterator[Record]:
@@ -220,9 +223,9 @@ def _place(text: str, offsets: Any, words: Any) -> tuple[Any, Any]:
 
 
 def _same(text: str, start: Any, end: Any, words: str) -> bool:
-    r"""Whether the words stand there; Label Studio writes a line break in them as ``\n``."""
+    r"""Whether the words stand there; in them Label Studio writes a line break as ``\n``, one of CRLF twice, and leaves out blanks that a browser does."""
     there = text[start:end] if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end else None
-    return there is not None and (there == words or there.replace("\n", "\\n") == words)
+    return there is not None and (there == words or _WHITE.sub("", there) == _WHITE.sub("", words))
 
 
 FORMAT = Format("label-studio", "Label Studio's JSON (export, and tasks to import)", (".json",), read, write)

@@ -82,7 +82,8 @@ def write(path: Path, documents: Iterable[Document], schema: Schema) -> None:
 
 
 def _xmi(document: Document, id: str, layers: Layers) -> str:
-    texts = [id, document.text, *(value for span in document.spans for value in span.attributes.values() if isinstance(value, str))]
+    values = [*document.meta.values(), *(value for span in document.spans for value in span.attributes.values())]
+    texts = [id, document.text, *document.meta, *(span.id for span in document.spans), *(value for value in values if isinstance(value, str))]
     for text in texts:
         if match := _UNFIT.search(text):
             raise FormatError(f"document {printable(id)}: the character {match[0]!r} cannot stand in XML: take it out")
