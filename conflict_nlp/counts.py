@@ -133,6 +133,8 @@ _PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly)\s+(?:\w+\s+){0,2}(?:co
 _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|\w+-year-old)\b", re.IGNORECASE)
 _CONJUNCT = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
+_AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,|$))")  # a boy, 12; two boys, 12 and 14
+_DETAIL = re.compile(r"\b(?:of (?:them|whom)|among them)\b", re.IGNORECASE)
 _KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?P<noun>\w+)$", re.IGNORECASE)
 
 
@@ -154,7 +156,7 @@ def parse(text: str) -> Count:
         return Count(0, 0)
     if _MULTITUDE.search(text) or _PART.search(text):
         return UNKNOWN
-    digits = _digits(text)
+    digits = _AGES.sub("", _digits(text))
     if _SHARE.search(digits):
         return UNKNOWN
     return _sum_of_conjuncts(digits) or _stated(digits, text)
@@ -225,13 +227,18 @@ def _is_label(text: str, match: re.Match[str]) -> bool:
 def _sum_of_conjuncts(digits: str) -> Count | None:
     """The sum of "a man and two women" or "a mother and her child", where every conjunct is counted."""
     parts = _CONJUNCT.split(digits)
-    if len(parts) < 2 or not _COUNTED.match(parts[0]) or re.search(r"\b(?:between|from|including)\b|\d\s*$", digits[: len(parts[0])], re.IGNORECASE):
+    if len(parts) < 2 or not _COUNTED.match(parts[0]) or _DETAIL.search(digits):
+        return None
+    if re.search(r"\b(?:between|from|including)\b|\d\s*$", digits[: len(parts[0])], re.IGNORECASE):
         return None
     total = _stated(parts[0], parts[0])
     for part in parts[1:]:
         if kin := _KIN.match(part):
             plural = kin["noun"].lower().endswith(("s", "children", "family", "men", "people"))
-            total += Count.from_string(kin["number"]) if kin["number"] else UNKNOWN if plural else Count(1, 1)
+            if kin["number"] and len(kin["number"]) > 15:
+                return UNKNOWN
+            number = int(kin["number"]) if kin["number"] else 1
+            total += UNKNOWN if plural and not kin["number"] else Count(number, number)
         elif _COUNTED.match(part):
             total += _stated(part, part)
         else:

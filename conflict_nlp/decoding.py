@@ -234,8 +234,9 @@ def _links(
             anchor, argument = _resolve(spans, reading, a), _resolve(spans, reading, b)
             if anchor is None or not (reading.owned[a] or reading.owned[b]):
                 continue
-            if argument is None and reading.owned[a]:
-                argument = _found(reading, b)  # the window that it belongs to did not see it
+            # one that needs no link to be there has to have a sure one: the window that it belongs to did not see it
+            if argument is None and reading.owned[a] and (score >= thresholds.link or int(reading.labels[b]) in dependent):
+                argument = _found(reading, b)
                 spans.add(argument)
             if argument is None or anchor.key == argument.key:
                 continue

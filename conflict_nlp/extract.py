@@ -159,8 +159,7 @@ def source(name: str) -> Source:
         raise InputError(f"{name} is a folder: name the files in it, {name.rstrip('/')}/*.txt")
     if not path.is_file():
         return Stream(name, path.read_bytes())
-    json_suffixes = (".jsonl", ".ndjson")
-    return JsonLines(path) if path.suffix.lower() in json_suffixes or path.name.endswith(".jsonl.gz") else TextFile(path)
+    return JsonLines(path) if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")) else TextFile(path)
 
 
 def _decoded(data: bytes, name: str) -> str:

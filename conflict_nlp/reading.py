@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -70,11 +71,15 @@ class SideBySide:
 
     def __init__(self, outputs: Outputs, threads: int) -> None:
         self._outputs = outputs
-        self._pool = ThreadPoolExecutor(threads, "conflict_nlp")
+        self._threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     def start(self, batches: Iterable[Batch]) -> Iterator[tuple[Batch, WindowOutputs]]:
         """See :class:`Reader`."""
         lot = list(batches)
+        if self._pool is None or self._process != os.getpid():  # threads do not come along into a forked process
+            self._pool, self._process = ThreadPoolExecutor(self._threads, "conflict_nlp"), os.getpid()
         return zip(lot, self._pool.map(self._outputs, lot), strict=True)
 
 
@@ -82,4 +87,4 @@ def _no_memory() -> type[Exception]:
     """What torch raises where memory is short; asked for only once something was raised, so that torch is not imported for it."""
     import torch
 
-    return torch.OutOfMemoryError
+    return getattr(torch, "OutOfMemoryError", torch.cuda.OutOfMemoryError)  # before torch 2.5 it was CUDA's alone

@@ -33,6 +33,8 @@ class Attribute:
     values: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not all(isinstance(word, str) for word in (self.name, *self.values)):
+            raise SchemaError(f"attribute {self.name}: its name and values have to be strings: put yes, no and numbers in quotes")
         if self.kind not in get_args(AttributeKind):
             raise SchemaError(f"attribute {self.name}: kind {self.kind!r} is none of {', '.join(get_args(AttributeKind))}")
         if (self.kind == "choice") != bool(self.values):
@@ -61,6 +63,8 @@ class Schema:
 
     def __post_init__(self) -> None:
         names = [label.name for label in self.labels]
+        if not all(isinstance(name, str) for name in names):
+            raise SchemaError(f"schema {self.name}: the names of labels have to be strings: put yes, no and numbers in quotes")
         if not names:
             raise SchemaError(f"schema {self.name} has no labels")
         if twice := {n for n in names if names.count(n) > 1}:

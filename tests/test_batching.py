@@ -1,11 +1,15 @@
 """Batches by tokens, and what happens when one does not fit the memory."""
 
+import os
+import signal
+
 import pytest
 import torch
 from conftest import REPORT
 from test_extractor import TEXTS, key
 
 from conflict_nlp.batching import BatchLimit, padded_tokens
+from conflict_nlp.reading import SideBySide
 
 
 @pytest.mark.parametrize("tokens", [1, 100, 5000])
@@ -55,6 +59,18 @@ def test_a_batch_that_does_not_fit_is_halved_and_later_ones_are_smaller(model_fo
     nlp.model = Small(nlp.model.model, 10)
     with pytest.raises(torch.OutOfMemoryError):
         nlp(REPORT)
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_batches_side_by_side_are_read_in_a_forked_process_too():
+    reader = SideBySide(lambda batch: batch, 2)
+    lots = [[number] for number in range(8)]
+    assert [found for _, found in reader.start(lots)] == lots  # all its threads are there
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if [found for _, found in reader.start(lots)] == lots else 1)
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_limit_in_windows_is_a_limit_in_windows():

@@ -99,6 +99,13 @@ def test_an_argument_that_only_the_other_window_links_is_kept():
     assert linked(document) == {(12, 17)}
 
 
+def test_an_attack_that_only_the_other_window_sees_needs_a_sure_link():
+    left = reading([("CLAIM", 12, 13, 0.9), ("ATTACK", 17, 17, 0.6)], {(0, 1): 0.4}, (0, 15))
+    right = reading([("TIME", 17, 17, 0.1)], {}, (15, 40))
+    assert found(decode([left, right], link=0.5, only_link=0.3)) == [("CLAIM", 12, 13)]
+    assert linked(decode([left, right], link=0.35, only_link=0.3)) == {(12, 17)}
+
+
 def test_a_weak_link_is_taken_only_where_no_window_has_a_strong_one():
     left = reading([("ATTACK", 3, 3, 0.9), ("TARGET", 17, 17, 0.9)], {(0, 1): 0.35}, (0, 15))
     right = reading([("TARGET", 17, 17, 0.9), ("ATTACK", 20, 20, 0.9)], {(1, 0): 0.95}, (15, 40))

@@ -20,10 +20,17 @@ def test_a_cpu_computes_in_half_only_where_it_has_the_instructions(monkeypatch, 
     assert half_of(torch.device("cpu")) is expected
 
 
-@pytest.mark.parametrize(("supported", "expected"), [(True, torch.bfloat16), (False, torch.float16)])
-def test_a_gpu_without_bfloat16_computes_in_float16(monkeypatch, supported, expected):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: supported)
-    assert half_of(torch.device("cuda")) is expected
+@pytest.mark.parametrize(("capability", "expected"), [((9, 0), torch.bfloat16), ((8, 0), torch.bfloat16), ((7, 5), torch.float16)])
+def test_a_gpu_that_would_emulate_bfloat16_computes_in_float16(monkeypatch, capability, expected):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: asked.append(device) or capability)
+    assert half_of(torch.device("cuda:1")) is expected
+    assert asked == [torch.device("cuda:1")]
+
+
+def test_an_older_torch_that_does_not_tell_what_the_cpu_can_do_computes_in_single_precision(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert half_of(torch.device("cpu")) is None
 
 
 def test_half_precision_is_asked_for(model_folder, monkeypatch):

@@ -32,6 +32,19 @@ def test_contradictions_are_refused(labels, words):
         Schema("s", labels)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [{"name": False}],
+        [{"name": "A", "attributes": [{"name": "x", "kind": "choice", "values": [True, False]}]}],
+        [{"name": "A", "attributes": [{"name": 3, "kind": "flag"}]}],
+    ],
+)
+def test_words_that_yaml_reads_as_something_else_are_refused_with_the_mend(labels):
+    with pytest.raises(SchemaError, match="in quotes"):
+        Schema.from_dict({"name": "s", "labels": labels})
+
+
 def test_a_newer_schema_is_refused_with_the_mend():
     with pytest.raises(SchemaError, match="update conflict-nlp"):
         Schema.from_dict({**CONFLICT.to_dict(), "version": SCHEMA_VERSION + 1})
