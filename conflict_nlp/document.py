@@ -202,14 +202,11 @@ class Incident:
     def count(self, outcome: str) -> Count | None:
         """How many people had this outcome: the sum over the casualties that are not ``subset``.
 
-        Where all of them are details, the largest of them is a lower bound. ``None`` where the text names nobody.
+        Where these tell no number, or all are details, the largest detail is a lower bound. ``None`` where the text names nobody.
         """
         spans = [s for s in self.arguments("CASUALTY") if s.outcome == outcome]
         whole = [s.count or Count() for s in spans if not s.subset]
-        if whole:
-            total = whole[0]
-            for count in whole[1:]:
-                total += count
+        if whole and (total := sum(whole[1:], whole[0])).known:
             return total
         lows = [s.count.low for s in spans if s.count is not None and s.count.low is not None]
         return Count(max(lows), None) if lows else (Count() if spans else None)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from strategies import documents
 
+from conflict_nlp.counts import Count
 from conflict_nlp.document import Document, DocumentError, document_problems
 
 REPORT = {
@@ -72,6 +73,14 @@ def test_details_alone_are_a_lower_bound():
     data = json.loads(json.dumps(REPORT))
     data["spans"][1]["subset"] = True
     assert Document.from_dict(data).incidents[0].killed.bounds == (12, None)
+
+
+def test_a_detail_is_a_lower_bound_where_the_whole_tells_no_number():
+    data = json.loads(json.dumps(REPORT))
+    data["spans"][1]["count"] = "?"
+    assert Document.from_dict(data).incidents[0].killed.bounds == (3, None)
+    del data["spans"][2]["count"]
+    assert Document.from_dict(data).incidents[0].killed == Count()
 
 
 def test_every_problem_is_found_at_once():

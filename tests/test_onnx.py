@@ -80,6 +80,19 @@ def test_8_bit_integers_change_scores_a_little(model_folder, cache):
     assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", "model_int8.onnx"]
 
 
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [({"architecture": "x86_64", "avx2": True}, "UINT8"), ({"architecture": "x86_64", "avx_vnni": True}, "INT8"), ({"architecture": "aarch64"}, "INT8")],
+)
+def test_weights_are_unsigned_where_sums_of_signed_products_may_not_fit(model_folder, cache, monkeypatch, known, kind):
+    import onnx
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
+    weights = [tensor for tensor in onnx.load(graphs(model_folder, quantised=True)[0]).graph.initializer if tensor.name.endswith("_quantized")]
+    assert {onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in weights} == {kind}
+
+
 def test_in_8_bit_integers_other_texts_change_nothing(model_folder):
     nlp = load(model_folder, runtime="onnx", quantised=True)
     texts = [*TEXTS, REPORT * 30]
