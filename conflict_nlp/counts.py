@@ -133,7 +133,7 @@ _PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly)\s+(?:\w+\s+){0,2}(?:co
 _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|\w+-year-old)\b", re.IGNORECASE)
 _CONJUNCT = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
-_AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,|$))")  # a boy, 12; two boys, 12 and 14
+_AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,(?!\d)|$))")  # a boy, 12; two boys, 12 and 14
 _DETAIL = re.compile(r"\b(?:of (?:them|whom)|among them)\b", re.IGNORECASE)
 _KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?P<noun>\w+)$", re.IGNORECASE)
 
@@ -226,8 +226,8 @@ def _is_label(text: str, match: re.Match[str]) -> bool:
 
 def _sum_of_conjuncts(digits: str) -> Count | None:
     """The sum of "a man and two women" or "a mother and her child", where every conjunct is counted."""
-    parts = _CONJUNCT.split(digits)
-    if len(parts) < 2 or not _COUNTED.match(parts[0]) or _DETAIL.search(digits):
+    parts = [part for part in _CONJUNCT.split(digits) if not _DETAIL.search(part)]
+    if len(parts) < 2 or not _COUNTED.match(parts[0]):
         return None
     if re.search(r"\b(?:between|from|including)\b|\d\s*$", digits[: len(parts[0])], re.IGNORECASE):
         return None

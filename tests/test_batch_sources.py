@@ -14,7 +14,7 @@ from conflict_nlp.batch.blocks import Columns
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.plan import Plan
 from conflict_nlp.batch.seen import Seen
-from conflict_nlp.batch.sources import find_sources
+from conflict_nlp.batch.sources import find_sources, would_read
 from conflict_nlp.formats import FormatError
 from conflict_nlp.schema import CONFLICT
 
@@ -137,8 +137,9 @@ def test_types_that_have_no_common_one_are_strings(tmp_path):
 
     large = 1234567890123456789
     at = datetime(1500, 1, 1)
-    first = {"n": pa.array([large], pa.int64()), "at": pa.array([at], pa.timestamp("ms")), "sum": pa.array([5], pa.int64())}
-    second = {"n": pa.array([0.5]), "at": pa.array([0], pa.timestamp("ns")), "sum": pa.array([Decimal("1.10")])}
+    parts = [pa.array([[{"a": 1}]]), pa.array([[{"a": 1, "b": 2}]])]
+    first = {"parts": parts[0], "n": pa.array([large], pa.int64()), "at": pa.array([at], pa.timestamp("ms")), "sum": pa.array([5], pa.int64())}
+    second = {"parts": parts[1], "n": pa.array([0.5]), "at": pa.array([0], pa.timestamp("ns")), "sum": pa.array([Decimal("1.10")])}
     kinds = [pa.array([f"{part}{i}" for i in range(100)]).dictionary_encode().cast(pa.dictionary(pa.int8(), pa.string())) for part in "ab"]
     for name, columns, kind in (("a", first, kinds[0]), ("b", second, kinds[1])):
         ids = [f"{name}{i}" for i in range(100)]
@@ -147,7 +148,19 @@ def test_types_that_have_no_common_one_are_strings(tmp_path):
     found = {row["id"]: row for row in rows(tmp_path, chunk_rows=70)}
     assert len(found) == 200
     assert [(found[id]["n"], found[id]["sum"], found[id]["kind"]) for id in ("a7", "b99")] == [(str(large), "5", "a7"), ("0.5", "1.10", "b99")]
+    assert found["b0"]["parts"] == '[{"a": 1, "b": 2}]'
     assert found["a0"]["at"].startswith("1500-01-01")
+
+
+def test_numbers_of_several_files_of_json_lines_are_numbers(tmp_path):
+    for name, value in (("a", 1), ("b", 0.5)):
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"id": name, "text": "raid", "score": value}])
+    assert [row["score"] for row in rows(tmp_path)] == [1.0, 0.5]
+
+
+def test_an_output_that_is_passed_over_may_lie_in_the_input(tmp_path):
+    assert all(would_read(tmp_path, other) for other in (tmp_path, tmp_path / "labelled"))
+    assert not any(would_read(tmp_path, other) for other in (tmp_path / "_labelled", tmp_path / ".old" / "x", tmp_path.parent))
 
 
 def test_texts_that_are_all_null_are_errors_and_no_reason_to_stop(tmp_path):

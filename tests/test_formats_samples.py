@@ -102,10 +102,15 @@ CONLLU = """# newdoc id = d1
 3\tBaidoa\tB-LOC
 4\t.\tO
 
-# text = They fled.
-1-2\tThey\tO
-3\tfled\tO
-4\t.\tO
+# text = They didn't hit Baidoa.
+1\tThey\tO
+2-3\tdidn't\tO
+2\tdid\tO
+3\tn't\tO
+4\thit\tO
+4.1\tit\tO
+5\tBaidoa\tB-LOC
+6\t.\tO
 
 """
 
@@ -114,8 +119,10 @@ def test_conll_u_of_several_sentences(tmp_path: Path) -> None:
     (tmp_path / "a.conll").write_text(CONLLU)
     schema = Schema("sample", (Label("PER"), Label("LOC")))
     (document,) = collect(get("conll").read(tmp_path / "a.conll", schema), schema)
-    assert document.text == "Gunmen struck Baidoa. They fled."
-    assert marked(document) == [("PER", "Gunmen"), ("LOC", "Baidoa")]
+    assert document.text == "Gunmen struck Baidoa. They didn't hit Baidoa."
+    assert marked(document) == [("PER", "Gunmen"), ("LOC", "Baidoa"), ("LOC", "Baidoa")]
+    (tmp_path / "a.conll").write_text("1994\tCD\tB-LOC\n1995\tCD\tO\n")  # words, and no numbers of words
+    assert collect(get("conll").read(tmp_path / "a.conll", schema), schema)[0].text == "1994 1995"
 
 
 def test_tags_of_other_schemes_are_read_or_told(tmp_path: Path) -> None:

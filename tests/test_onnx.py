@@ -18,6 +18,7 @@ from conflict_nlp import ModelError, load
 from conflict_nlp.batch import Labeller
 from conflict_nlp.cli import app
 from conflict_nlp.formats.jsonl import json_lines
+from conflict_nlp.onnx import processor
 from conflict_nlp.onnx.files import graphs
 
 DEV = Path(__file__).parents[1] / "training" / "corpus" / "dev.jsonl"
@@ -77,19 +78,23 @@ def test_8_bit_integers_change_scores_a_little(model_folder, cache):
     whole, small = load(model_folder, runtime="onnx"), load(model_folder, runtime="onnx", quantised=True)
     difference = np.abs(first_score(whole) - first_score(small))
     assert 0 < difference.max() < 0.2
-    assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", "model_int8.onnx"]
+    quantised = f"model_{'uint8' if processor.saturates() else 'int8'}.onnx"
+    assert sorted(path.name for path in cache.rglob("*.onnx")) == ["clusters.onnx", "model.onnx", quantised]
 
 
 @pytest.mark.parametrize(
-    ("known", "kind"),
-    [({"architecture": "x86_64", "avx2": True}, "UINT8"), ({"architecture": "x86_64", "avx_vnni": True}, "INT8"), ({"architecture": "aarch64"}, "INT8")],
+    ("machine", "flags", "kind"),
+    [("x86_64", "fma avx2", "UINT8"), ("x86_64", "avx512f avx512_vnni", "INT8"), ("x86_64", "avx2 avx_vnni", "INT8"), ("aarch64", "", "INT8")],
 )
-def test_weights_are_unsigned_where_sums_of_signed_products_may_not_fit(model_folder, cache, monkeypatch, known, kind):
+def test_weights_are_unsigned_where_sums_of_signed_products_may_not_fit(model_folder, cache, tmp_path, monkeypatch, machine, flags, kind):
     import onnx
-    import torch
 
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: known)
-    weights = [tensor for tensor in onnx.load(graphs(model_folder, quantised=True)[0]).graph.initializer if tensor.name.endswith("_quantized")]
+    (tmp_path / "cpuinfo").write_text(f"flags : {flags}\n")
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
+    file, _ = graphs(model_folder, quantised=True)
+    assert file.name == f"model_{kind.lower()}.onnx"
+    weights = [tensor for tensor in onnx.load(file).graph.initializer if tensor.name.endswith("_quantized")]
     assert {onnx.TensorProto.DataType.Name(tensor.data_type) for tensor in weights} == {kind}
 
 

@@ -63,7 +63,8 @@ def main(
         if run.accelerator.is_main_process:
             warn(documents, held_out)
         run.fit(documents, held_out, lessons)
-        lessons.file.unlink(missing_ok=True)
+        for left in (lessons.file, *output.glob(f"{lessons.file.stem}.*.partial")):
+            left.unlink(missing_ok=True)
 
 
 def texts_of(path: Path) -> Iterator[str]:

@@ -28,7 +28,7 @@ GIVEN = {"encoder", "schema", "thresholds", "encoder_digest"}
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help="The model's folder.")],
+    model: Annotated[Path, typer.Argument(help="The model: its name in the package, a folder, or a Hub id.")],
     output: Annotated[Path, typer.Argument(help="The folder to write.")],
     encoder: Annotated[str, typer.Option(help="Its bare encoder, a folder or Hub id.")],
     share: Annotated[float, typer.Option(help="What its own weights count; the others count the rest.", min=0, max=1)] = 0.5,
@@ -36,7 +36,7 @@ def main(
 ) -> None:
     """Mix a model with one that has learnt nothing."""
     with refusing():
-        write(model, shrunk(model, encoder, share, seed), output)
+        write(locate(model)[0], shrunk(model, encoder, share, seed), output)
 
 
 def shrunk(model: Path, encoder: str, share: float, seed: int) -> dict[str, Tensor]:

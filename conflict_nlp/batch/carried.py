@@ -69,7 +69,9 @@ def _common(left: pyarrow.DataType, right: pyarrow.DataType) -> pyarrow.DataType
     if kinds.is_null(left):
         return right
     if kinds.is_list(left) and kinds.is_list(right):
-        return pa.list_(_common(left.value_type, right.value_type))
+        inner = _common(left.value_type, right.value_type)
+        plain = not any(kinds.is_nested(kind.value_type) or kinds.is_binary(kind.value_type) for kind in (left, right))
+        return pa.list_(inner) if plain or inner != pa.string() else pa.string()
     whole, real = [kind for kind in (left, right) if kinds.is_integer(kind)], [kind for kind in (left, right) if kinds.is_floating(kind)]
     if len(whole) == 2 and (kinds.is_signed_integer(left) == kinds.is_signed_integer(right) or pa.uint64() not in whole):
         return _promoted(left, right)

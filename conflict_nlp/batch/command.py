@@ -94,19 +94,20 @@ def _job(
     from conflict_nlp.batch.job import Job
     from conflict_nlp.batch.manifest import hash_model
     from conflict_nlp.batch.plan import Plan
-    from conflict_nlp.batch.sources import find_sources
+    from conflict_nlp.batch.sources import find_sources, would_read
     from conflict_nlp.loading import locate, resolve_device
     from conflict_nlp.schema import Schema
 
     for given in inputs:
-        if "://" not in given and Path(given).is_dir() and folder.resolve().is_relative_to(Path(given).resolve()):
+        if "://" not in given and Path(given).is_dir() and would_read(Path(given), folder):
             raise BatchError(f"{folder}: lies in the input {given}, and would be read with it: name a folder outside")
     place, config = locate(labeller.model)
     columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
     plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
     # what was labelled in one precision does not go on in another; the actors of a cluster may have devices that this machine has not
-    half = labeller.half if cluster or labeller.half is not None else resolve_device(labeller.device).type == "cuda"
-    runtime = labeller.runtime if cluster else chosen(labeller.runtime, place, labeller.device, bool(half), False)
+    device = labeller.device if cluster else str(resolve_device(labeller.device))
+    half = labeller.half if cluster or labeller.half is not None else device.startswith("cuda")
+    runtime = labeller.runtime if cluster else chosen(labeller.runtime, place, device, bool(half), False)
     settings = {"runtime": labeller.runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": half}
     return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 

@@ -8,8 +8,9 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from conflict_nlp.batch import json_fields
 from conflict_nlp.batch.blocks import Block, Columns, Reader
-from conflict_nlp.batch.carried import Carried, merged
+from conflict_nlp.batch.carried import Carried
 from conflict_nlp.batch.engine import CHUNK_ROWS, Chunk
 from conflict_nlp.batch.errors import BatchError, RowError
 from conflict_nlp.batch.read_arrow import HfDataset, Parquet
@@ -63,7 +64,7 @@ class Plan:
     def _fields(self) -> pyarrow.Schema:
         """The fields of the first files of JSON Lines, under which all of them are read: what a later one has beside them is in ``extra``."""
         lines = [source for source in self.sources if source.kind == "jsonl"]
-        return merged(JsonLines(source, self.columns).carried for source in lines[:TYPED_BY])
+        return json_fields.common(JsonLines(source, self.columns).carried for source in lines[:TYPED_BY])
 
     @property
     def output_schema(self) -> pyarrow.Schema:

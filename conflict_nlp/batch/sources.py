@@ -130,6 +130,15 @@ def packing(path: str) -> str | None:
     return PACKED.get(PurePosixPath(path).suffix.lower())
 
 
+def would_read(folder: Path, other: Path) -> bool:
+    """Whether another local folder lies in this one where its files are input."""
+    try:
+        parts = other.resolve().relative_to(folder.resolve()).parts
+    except ValueError:
+        return False
+    return all(map(_is_data, parts))
+
+
 def _expand(given: str) -> list[tuple[Any, str]]:
     from fsspec.core import url_to_fs
 
@@ -142,14 +151,15 @@ def _expand(given: str) -> list[tuple[Any, str]]:
             return [(files, found) for found in _in_folder(files, path, given)]
         if files.exists(path):
             return [(files, path)]
-        matches = sorted(p for p in files.glob(path)) if any(c in path for c in "*?[") else []
+        globbed = sorted(files.glob(path)) if any(c in path for c in "*?[") else []
+        matches = [(files, found) for match in globbed for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
     except BatchError:
         raise
     except Exception as error:  # those of a bucket's client are of its own kinds
         raise BatchError(f"{given}: cannot be reached: {getattr(error, 'strerror', None) or first_line(error)}") from error
     if not matches:
         raise BatchError(f"{given}: no such file or folder" if path == path.replace("*", "") else f"{given}: matches no file")
-    return [(files, found) for match in matches for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
+    return matches
 
 
 def _in_folder(files: Any, folder: str, given: str) -> list[str]:
@@ -167,13 +177,13 @@ def _in_folder(files: Any, folder: str, given: str) -> list[str]:
 
 
 def _walk(files: Any, folder: str) -> Iterator[str]:
-    """All files below a folder, but for those that begin with ``.`` or ``_``, which are not data by the custom of Spark and Arrow."""
+    """All files below a folder that are data, in links too; each folder once, under the first of its names."""
     if not is_local(files):
-        yield from (path for path in files.find(folder) if not any(part[0] in "._" for part in PurePosixPath(path).relative_to(folder).parts))
+        yield from (path for path in files.find(folder) if all(map(_is_data, PurePosixPath(path).relative_to(folder).parts)))
         return
 
     def failed(error: OSError) -> None:
-        raise error
+        raise BatchError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
     been: set[str] = set()
     for top, folders, names in os.walk(folder, onerror=failed, followlinks=True):
@@ -182,8 +192,13 @@ def _walk(files: Any, folder: str) -> Iterator[str]:
             folders.clear()
             continue
         been.add(place)
-        folders[:] = [name for name in folders if name[0] not in "._"]
-        yield from (f"{top}/{name}" for name in names if name[0] not in "._")
+        folders[:] = sorted(filter(_is_data, folders))
+        yield from (f"{top}/{name}" for name in names if _is_data(name))
+
+
+def _is_data(name: str) -> bool:
+    """Names that begin with ``.`` or ``_`` are none by the custom of Spark and Arrow, and what a file system keeps for itself is none."""
+    return name[0] not in "._" and name not in ("lost+found", "System Volume Information")
 
 
 def _suffix(path: str) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,8 @@ class _Block:
             self.problems.append(f"line {odd} has other columns than line {self.numbers[0]}")
         if self.problems:
             return Record(where, problems=tuple(self.problems))
-        if self.rows and not self.headed and all(len(row) > 2 and _NUMBER.fullmatch(row[0]) for row in self.rows):
-            self.rows = [row[1:] for row in self.rows]
+        if not self.headed:
+            self._take_numbers()
         places = self._places()
         if places is None:
             return Record(where, problems=("the tokens are not those of the text in the comment",))
@@ -100,6 +101,31 @@ class _Block:
         spans = [{"id": f"T{n}", **span} for n, span in enumerate(found, 1)]
         head = {} if self.id is None else {"id": self.id}
         return Record(where, {**head, "text": self.text, "spans": spans, "links": []}, tuple(self.problems))
+
+    def _take_numbers(self) -> None:
+        """Take off the first column where it has the numbers of CoNLL-U, from 1 in each sentence; of a token that is two words the words go, of an empty
+        one all.
+        """
+        if not self.rows or not all(len(row) > 2 and _NUMBER.fullmatch(row[0]) for row in self.rows):
+            return
+        numbers = [int(row[0]) for row in self.rows if row[0].isdigit()]
+        if numbers[:1] != [1] or len(numbers) < 2 or not all(after in (before + 1, 1) for before, after in pairwise(numbers)):
+            return
+        rows: list[list[str]] = []
+        lines: list[int] = []
+        breaks: set[int] = set()
+        last = 0
+        for n, (row, line) in enumerate(zip(self.rows, self.numbers, strict=True)):
+            if n in self.breaks:
+                breaks.add(len(rows))
+                last = 0
+            first, _, end = row[0].partition("-")
+            if "." in first or int(first) <= last:
+                continue
+            last = int(end or 0)
+            rows.append(row[1:])
+            lines.append(line)
+        self.rows, self.numbers, self.breaks = rows, lines, breaks
 
     def _places(self) -> list[tuple[int, int]] | None:
         places, position = [], 0

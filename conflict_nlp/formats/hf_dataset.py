@@ -7,7 +7,7 @@ one column of JSON.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,11 +149,18 @@ class _Parquet:
         self._file = pyarrow.parquet.ParquetFile(path)
 
     @property
-    def features(self) -> Features:
-        """What ``datasets`` wrote of them beside the rows, or else what the columns' types say."""
+    def features(self) -> Mapping[str, Any]:
+        """The feature of the spans, as ``datasets`` wrote it beside the rows; nothing where this version of it cannot read that."""
+        import pyarrow
         from datasets import Features
 
-        return Features.from_arrow_schema(self._file.schema_arrow)
+        schema = self._file.schema_arrow
+        try:
+            spans = pyarrow.schema([field for field in schema if field.name == "spans"], metadata=schema.metadata)
+            found: Mapping[str, Any] = Features.from_arrow_schema(spans)
+        except (ValueError, TypeError, KeyError, NotImplementedError):
+            return {}
+        return found
 
     def __len__(self) -> int:
         return int(self._file.metadata.num_rows)
@@ -165,7 +172,7 @@ class _Parquet:
 
 def _label_names(dataset: Any, schema: Schema) -> Sequence[str]:
     """The labels in the order of the dataset's own ``ClassLabel``, which may be another than that of the schema."""
-    spans = getattr(dataset, "features", {}).get("spans")
+    spans = (getattr(dataset, "features", None) or {}).get("spans")
     span = spans[0] if isinstance(spans, list) else getattr(spans, "feature", None)
     return (getattr(span["label"], "names", None) if isinstance(span, dict) and "label" in span else None) or schema.names
 

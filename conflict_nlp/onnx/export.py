@@ -19,6 +19,7 @@ from conflict_nlp.attention import plain
 from conflict_nlp.loading import load_pretrained
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.onnx.model import OUTPUTS, PAIR
+from conflict_nlp.onnx.processor import saturates
 from conflict_nlp.onnx.smoothing import smooth
 from conflict_nlp.proposal import Candidates
 
@@ -104,13 +105,7 @@ def _quantise(whole: Path, to: Path) -> None:
     products = [node.name for node in onnx.load(whole, load_external_data=False).graph.node if node.op_type == "MatMul" and "/encoder/" in node.name]
     logging.disable(logging.WARNING)  # it advises a step that changes nothing here
     try:
-        quantize_dynamic(whole, to, nodes_to_quantize=products, weight_type=_weights(), per_channel=True, extra_options={"MatMulConstBOnly": True})
+        kind = QuantType.QUInt8 if saturates() else QuantType.QInt8
+        quantize_dynamic(whole, to, nodes_to_quantize=products, weight_type=kind, per_channel=True, extra_options={"MatMulConstBOnly": True})
     finally:
         logging.disable(logging.NOTSET)
-
-
-def _weights() -> QuantType:
-    """Signed bytes; unsigned ones on an x86 processor before VNNI, which adds products of unsigned and signed bytes in 16 bits, where two may not fit."""
-    known = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    saturates = known.get("architecture") == "x86_64" and not (known.get("avx512_vnni") or known.get("avx_vnni"))
-    return QuantType.QUInt8 if saturates else QuantType.QInt8

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 
 from conflict_nlp.loading import ModelError, first_line
+from conflict_nlp.onnx.processor import saturates
 
 # what decides on the graph beside the weights
 CODE = ("attention.py", "heads.py", "modeling.py", "proposal.py", "onnx/export.py", "onnx/smoothing.py", "onnx/calibration.txt")
@@ -32,7 +33,8 @@ def graphs(folder: Path, quantised: bool, encoder: str | PathLike[str] | None = 
     """
     try:
         kept = _kept(folder)
-        files = kept / ("model_int8.onnx" if quantised else "model.onnx"), kept / "clusters.onnx"
+        small = "model_uint8.onnx" if saturates() else "model_int8.onnx"  # a cache may be that of several machines
+        files = kept / (small if quantised else "model.onnx"), kept / "clusters.onnx"
         with _EXPORTING:
             if not all(file.is_file() for file in files):
                 with TemporaryDirectory(dir=kept) as beside:
