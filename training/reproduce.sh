@@ -62,8 +62,14 @@ small() {
   step small-again accelerate launch training/train.py configs/small_again.yaml "${gold[@]}" --train "$runs/most-passages.jsonl" \
     --output "$runs/again" --init "$runs/distilled-again"
   passages last-passages 8975 10741
-  step small accelerate launch training/train.py configs/small_gentle.yaml "${gold[@]}" --train "$runs/last-passages.jsonl" \
-    --output "$runs/small" --init "$runs/again"
+  step small-gentle accelerate launch training/train.py configs/small_gentle.yaml "${gold[@]}" --train "$runs/last-passages.jsonl" \
+    --output "$runs/gentle" --init "$runs/again"
+  [ -d "$runs/shrunk" ] || step small-shrunk python training/shrink.py "$runs/gentle" "$runs/shrunk" --encoder "$encoders/minilm" --seed 41
+  passages afresh-passages 1 12022
+  step small-afresh accelerate launch training/train.py configs/small_afresh.yaml "${gold[@]}" --train training/corpus/more.jsonl \
+    --train "$runs/afresh-passages.jsonl" --output "$runs/afresh" --init "$runs/shrunk"
+  [ -d "$runs/small" ] || step small-mean python training/soup.py "$runs/gentle" "$runs/gentle" "$runs/afresh" "$runs/small"
+  step small-thresholds python training/thresholds.py "$runs/small" "$corpora/gold/dev.jsonl"
 }
 
 muc4() {
