@@ -13,13 +13,15 @@ import matplotlib.image
 import pytest
 import thresholds
 import torch
+import typer
 from conftest import REPORT
 from examples import LengthBatches, Pool
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 from settings import SettingsError, read_settings
-from train import Run
+from train import Run, fingerprint
+from typer.testing import CliRunner
 
 from conflict_nlp import load
 from conflict_nlp.decoding import Thresholds
@@ -94,9 +96,10 @@ def test_thresholds_can_be_tuned_alone(trained, data, tmp_path):
     model = shutil.copytree(trained, tmp_path / "model", ignore=shutil.ignore_patterns("checkpoints"))
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps(config | {"thresholds": {}}))
-    script = [sys.executable, TRAIN.with_name("thresholds.py"), model, data / "dev.jsonl", "--device", "cpu"]
-    result = subprocess.run([str(word) for word in script], capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
+    app = typer.Typer()
+    app.command()(thresholds.main)
+    result = CliRunner().invoke(app, [str(model), str(data / "dev.jsonl"), "--device", "cpu"])
+    assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == json.loads((trained / "scores.json").read_text())
     assert json.loads((model / "config.json").read_text())["thresholds"] == config["thresholds"]
 
@@ -196,15 +199,19 @@ def test_bad_data_are_refused_before_training_all_at_once(data, encoder_folder, 
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("change", [("--seed", "8"), ("--init", "model"), ("--encoder", "other")])
-def test_a_run_is_not_resumed_with_other_settings(trained, data, encoder_folder, model_folder, tmp_path, change):
-    output = shutil.copytree(trained, tmp_path / "run")
-    (tmp_path / "model").symlink_to(model_folder)
-    (tmp_path / "other").symlink_to(encoder_folder)
-    option, value = change
-    result = run(data, encoder_folder, output, option, value if value.isdigit() else tmp_path / value)
+def test_a_run_is_not_resumed_over_another_start(trained, data, encoder_folder, model_folder, tmp_path):
+    result = run(data, encoder_folder, shutil.copytree(trained, tmp_path / "run"), "--init", model_folder)
     assert result.returncode == 2
     assert "other settings or data" in result.stderr.splitlines()[-1]
+
+
+def test_a_mark_is_of_settings_encoder_and_files(data, tmp_path):
+    settings = read_settings(data / "config.yaml")
+    for name, content in [("a", "1\n2\n"), ("b", "3\n"), ("c", "1\n"), ("d", "2\n3\n")]:
+        (tmp_path / name).write_text(content)
+    files = [tmp_path / "a", tmp_path / "b"]
+    others = [read_settings(data / "config.yaml", {"seed": 8}), files, None], [settings, files, "other"], [settings, [tmp_path / "c", tmp_path / "d"], None]
+    assert len({fingerprint(settings, files), *(fingerprint(*other) for other in others)}) == 4
 
 
 def test_where_the_documents_do_not_tell_a_threshold_is_the_usual_one():
