@@ -16,6 +16,7 @@ import torch
 import typer
 from refusing import refusing
 from safetensors.torch import load_file
+from settings import OWN
 from soup import WEIGHTS, write
 from torch import Tensor
 
@@ -23,7 +24,7 @@ from conflict_nlp.loading import ModelError, locate
 from conflict_nlp.modeling import ConflictConfig, ConflictModel
 from conflict_nlp.schema import Schema
 
-GIVEN = {"encoder", "schema", "thresholds", "encoder_digest"}
+GIVEN = OWN - {"adapter"}
 """Fields of a configuration that a new model has from its encoder and schema, or not at all."""
 
 

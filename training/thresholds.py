@@ -43,10 +43,16 @@ def main(
     with refusing():
         nlp = load(model, encoder=encoder, device=device, runtime="torch")
         documents = read_all([gold], nlp.schema)
-        readings = list(nlp.read(document.text for document in documents))
-        best = tune(nlp, documents, readings)
-        save(model, best)
-    typer.echo(json.dumps({name: round(value, 2) for name, value in scores_under(best, nlp, documents, readings).items()}, indent=1))
+        found = tune_saved(model, nlp, documents)
+    typer.echo(json.dumps(found, indent=1))
+
+
+def tune_saved(folder: Path, extractor: Extractor, gold: Sequence[Document]) -> dict[str, float]:
+    """Tune the extractor of a saved model and write the thresholds into its folder: the scores under them, rounded."""
+    readings = list(extractor.read(document.text for document in gold))
+    best = tune(extractor, gold, readings)
+    save(folder, best)
+    return {name: round(value, 2) for name, value in scores_under(best, extractor, gold, readings).items()}
 
 
 def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> Thresholds:

@@ -37,7 +37,7 @@ from leaks import warn
 from lessons import Lessons
 from refusing import refusing
 from settings import Settings, SettingsError, read_settings
-from thresholds import save, scores_under, tune
+from thresholds import tune_saved
 from torch import nn
 from tqdm import tqdm
 from transformers import AutoTokenizer, get_cosine_schedule_with_warmup
@@ -256,11 +256,8 @@ class Run:
     def _finish(self, held_out: Sequence[Document]) -> None:
         model, _ = load_pretrained(self.output, self.encoder)
         extractor = Extractor(model.eval().to(self.accelerator.device), self.tokenizer)  # type: ignore[arg-type]
-        readings = list(extractor.read(d.text for d in held_out))
-        thresholds = tune(extractor, held_out, readings)
-        save(self.output, thresholds)
+        result = tune_saved(self.output, extractor, held_out)
         draw(self.output / "log.csv", self.output / "log.png")
-        result = {k: round(v, 2) for k, v in scores_under(thresholds, extractor, held_out, readings).items()}
         (self.output / "scores.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         print(json.dumps({k: v for k, v in result.items() if k.endswith("_f1") or k.endswith("_accuracy")}, indent=1))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class Carried:
         import pyarrow as pa
 
         taken = frozenset({"id", "text", "error", *output_fields(schema)})
-        found = merged(pa.schema([pa.field(_renamed(field.name, taken), field.type) for field in given]) for given in schemas)
+        found = merged((pa.schema([pa.field(_renamed(field.name, taken), field.type) for field in given]) for given in schemas), _common)
         return cls(pa.schema([pa.field(field.name, pa.string() if pa.types.is_null(field.type) else field.type) for field in found]), taken)
 
     def columns(self, table: pyarrow.Table, rows: Sequence[int]) -> dict[str, pyarrow.Array]:
@@ -42,15 +42,15 @@ class Carried:
         }
 
 
-def merged(schemas: Iterable[pyarrow.Schema]) -> pyarrow.Schema:
-    """All columns of some schemas, each in the type that holds every value of its types, or as string."""
+def merged(schemas: Iterable[pyarrow.Schema], common: Callable[[pyarrow.DataType, pyarrow.DataType], pyarrow.DataType]) -> pyarrow.Schema:
+    """All columns of some schemas; where they differ in a type, the one that ``common`` makes of two."""
     import pyarrow as pa
 
     types: dict[str, pa.DataType] = {}
     for field in (field for given in schemas for field in given):
         # the dictionaries of two files may have more values together than their numbers have places
         kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
-        types[field.name] = kind if field.name not in types else _common(types[field.name], kind)
+        types[field.name] = kind if field.name not in types else common(types[field.name], kind)
     return pa.schema(list(types.items()))
 
 

@@ -105,10 +105,10 @@ def _job(
     columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
     plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
     # what was labelled in one precision does not go on in another; the actors of a cluster may have devices that this machine has not
-    device = labeller.device if cluster else str(resolve_device(labeller.device))
-    half = labeller.half if cluster or labeller.half is not None else device.startswith("cuda")
-    runtime = labeller.runtime if cluster else chosen(labeller.runtime, place, device, bool(half), False)
-    settings = {"runtime": labeller.runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": half}
+    settings = {"runtime": labeller.runtime, "half": labeller.half}
+    if not cluster:
+        runtime = chosen(labeller.runtime, place, str(resolve_device(labeller.device)), labeller.in_half, False)
+        settings = {"runtime": runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": labeller.in_half}
     return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conflict_nlp.formats.files import FormatError
@@ -29,16 +29,11 @@ def infer(objects: Sequence[Mapping[str, Any]]) -> pyarrow.Schema:
     return pa.schema([*fields, pa.field(EXTRA, pa.string())])
 
 
-def common(schemas: Iterable[pyarrow.Schema]) -> pyarrow.Schema:
-    """The columns of several files, as :func:`infer` makes them; where the types of one differ, numbers are floats, and anything else strings."""
+def common(left: pyarrow.DataType, right: pyarrow.DataType) -> pyarrow.DataType:
+    """The type of a field that has these in two files, as :func:`infer` makes them: numbers are floats, and anything else that differs strings."""
     import pyarrow as pa
 
-    types: dict[str, pa.DataType] = {}
-    for field in (field for schema in schemas for field in schema):
-        before = types.setdefault(field.name, field.type)
-        if before != field.type:
-            types[field.name] = pa.float64() if {before, field.type} == {pa.int64(), pa.float64()} else pa.string()
-    return pa.schema(list(types.items()))
+    return left if left == right else pa.float64() if {left, right} == {pa.int64(), pa.float64()} else pa.string()
 
 
 def table(objects: Sequence[Mapping[str, Any]], schema: pyarrow.Schema) -> pyarrow.Table:

@@ -96,6 +96,13 @@ class Labeller:
         return self.extractor.schema
 
     @property
+    def in_half(self) -> bool:
+        """Whether it computes in half precision: as ``half`` says, else on a GPU."""
+        from conflict_nlp.loading import resolve_device
+
+        return resolve_device(self.device).type == "cuda" if self.half is None else self.half
+
+    @property
     def extractor(self) -> Extractor:
         """The model of this process; loaded on first use."""
         key = repr((self.model, self.encoder, self.device, self.thresholds, self.half, self.runtime))
@@ -106,10 +113,8 @@ class Labeller:
         with _loading:
             if key not in _extractors:
                 from conflict_nlp.extractor import load
-                from conflict_nlp.loading import resolve_device
 
-                half = resolve_device(self.device).type == "cuda" if self.half is None else self.half
-                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=half, runtime=self.runtime)
+                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=self.in_half, runtime=self.runtime)
                 list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
                 _extractors[key] = extractor
             return _extractors[key]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from conflict_nlp.batch import json_fields
 from conflict_nlp.batch.blocks import Block, Columns, Reader
-from conflict_nlp.batch.carried import Carried
+from conflict_nlp.batch.carried import Carried, merged
 from conflict_nlp.batch.engine import CHUNK_ROWS, Chunk
 from conflict_nlp.batch.errors import BatchError, RowError
 from conflict_nlp.batch.read_arrow import HfDataset, Parquet
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 CHUNK_CHARACTERS = 1_000_000
 TYPED_BY = 10  # files of JSON Lines whose fields decide the columns
 
-READERS: dict[Kind, type[Parquet] | type[HfDataset] | type[JsonLines] | type[Csv] | type[Texts]] = {
+READERS: dict[Kind, type[Parquet] | type[HfDataset] | type[Csv] | type[Texts]] = {
     "parquet": Parquet,
     "dataset": HfDataset,
-    "jsonl": JsonLines,
     "csv": Csv,
     "texts": Texts,
 }
@@ -56,15 +55,13 @@ class Plan:
         Raises:
             BatchError: an input cannot be read or lacks the text.
         """
-        first = next((source for source in self.sources if source.kind == "jsonl"), None)
-        given = (self._reader(source) for source in self.sources if source is first or source.kind != "jsonl")
-        return Carried.of((self._fields if isinstance(reader, JsonLines) else reader.carried for reader in given), self.schema)
+        return Carried.of((self._reader(source).carried for source in self.sources), self.schema)
 
     @cached_property
     def _fields(self) -> pyarrow.Schema:
         """The fields of the first files of JSON Lines, under which all of them are read: what a later one has beside them is in ``extra``."""
         lines = [source for source in self.sources if source.kind == "jsonl"]
-        return json_fields.common(JsonLines(source, self.columns).carried for source in lines[:TYPED_BY])
+        return merged((JsonLines(source, self.columns).carried for source in lines[:TYPED_BY]), json_fields.common)
 
     @property
     def output_schema(self) -> pyarrow.Schema:
@@ -86,8 +83,7 @@ class Plan:
         seen = Seen()
         for source, expected in zip(self.sources, self.fingerprints, strict=True):
             opened, at = state(source), 0.0
-            reader = self._reader(source)
-            for block in (replace(reader, fields=self._fields) if isinstance(reader, JsonLines) else reader).blocks():
+            for block in self._reader(source).blocks():
                 if state(source) != opened:
                     raise BatchError(_changed(source))
                 for i, reason in enumerate(_problems(block, source, seen)):
@@ -104,6 +100,8 @@ class Plan:
             yield building.chunk(number, self.carried, before)
 
     def _reader(self, source: Source) -> Reader:
+        if source.kind == "jsonl":
+            return JsonLines(source, self.columns, self._fields)
         return READERS[source.kind](source, self.columns)
 
 

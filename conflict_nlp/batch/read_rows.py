@@ -52,11 +52,13 @@ class JsonLines:
 
     @cached_property
     def carried(self) -> pyarrow.Schema:
-        """The fields of the first lines that are neither text nor id, and ``extra``: JSON of what they do not hold.
+        """The ``fields``, or those of the first lines that are neither text nor id, and ``extra``: JSON of what they do not hold.
 
         Raises:
             BatchError: none of these lines has a text.
         """
+        if self.fields is not None:
+            return self.fields
         head = [row for row, _ in islice(self._rows(), HEAD)]
         wanted = [("text", self.columns.text), *([("id", self.columns.id)] if self.columns.id_required else [])]
         for option, name in wanted:
@@ -67,8 +69,7 @@ class JsonLines:
 
     def blocks(self) -> Iterator[Block]:
         """The lines that are not blank."""
-        fields = self.carried if self.fields is None else self.fields
-        return gather(self._rows(), self.columns, lambda values: json_fields.table(values, fields))
+        return gather(self._rows(), self.columns, lambda values: json_fields.table(values, self.carried))
 
     def _rows(self) -> Iterator[tuple[Row, float]]:
         with opened(self.source) as (file, raw):

@@ -33,8 +33,9 @@ def graphs(folder: Path, quantised: bool, encoder: str | PathLike[str] | None = 
     """
     try:
         kept = _kept(folder)
-        small = "model_uint8.onnx" if saturates() else "model_int8.onnx"  # a cache may be that of several machines
-        files = kept / (small if quantised else "model.onnx"), kept / "clusters.onnx"
+        # a cache may be that of several machines
+        name = "model.onnx" if not quantised else "model_uint8.onnx" if saturates() else "model_int8.onnx"
+        files = kept / name, kept / "clusters.onnx"
         with _EXPORTING:
             if not all(file.is_file() for file in files):
                 with TemporaryDirectory(dir=kept) as beside:
