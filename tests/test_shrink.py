@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 from transformers import AutoModel
 from typer.testing import CliRunner
 
+from conflict_nlp import load
+from conflict_nlp.adapters import Adapter, kept
 from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.schema import CONFLICT
 
@@ -58,6 +60,26 @@ def test_heads_are_those_of_the_seed(model, encoder_folder, tmp_path):
     a, b, c = (load_file(tmp_path / name / "model.safetensors")["tagger.weight"] for name in "abc")
     torch.testing.assert_close(a, b)
     assert not torch.allclose(a, c)
+
+
+def test_an_adapter_goes_back_to_a_new_one(encoder_folder, model_folder, tmp_path):
+    adapter = Adapter(rank=2, layers=1).to_dict()
+    network = ConflictModel.from_encoder(str(encoder_folder), CONFLICT, span_size=32, pair_size=16, adapter=adapter)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1)
+    own = kept(network)
+    network.save_pretrained(tmp_path / "adapted", state_dict=dict(own))  # it empties what it is given
+    (tmp_path / "adapted" / "tokenizer.json").write_bytes((model_folder / "tokenizer.json").read_bytes())
+    result = shrunk(tmp_path / "adapted", tmp_path / "shrunk", encoder_folder, "--share", "0.25")
+    assert result.exit_code == 0, result.output
+    found = load_file(tmp_path / "shrunk" / "model.safetensors")
+    assert found.keys() == own.keys()
+    second = [name for name in own if "lora_B" in name]
+    assert second
+    for name in second:  # a new adapter changes nothing: its second factor is zero
+        torch.testing.assert_close(found[name], 0.25 * own[name])
+    assert load(tmp_path / "shrunk", encoder=str(encoder_folder))("Two soldiers were killed.").text
 
 
 def test_what_cannot_be_shrunk_is_refused_in_one_line(model, encoder_folder, other_encoder, tmp_path):

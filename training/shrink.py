@@ -20,6 +20,7 @@ from settings import OWN
 from soup import WEIGHTS, write
 from torch import Tensor
 
+from conflict_nlp.adapters import kept
 from conflict_nlp.loading import ModelError, locate
 from conflict_nlp.modeling import ConflictConfig, ConflictModel
 from conflict_nlp.schema import Schema
@@ -49,7 +50,7 @@ def shrunk(model: Path, encoder: str, share: float, seed: int) -> dict[str, Tens
     folder, config = locate(model)
     own = {name: value for name, value in config.items() if name in signature(ConflictConfig).parameters and name not in GIVEN}
     torch.manual_seed(seed)
-    fresh = ConflictModel.from_encoder(encoder, Schema.from_dict(config["schema"]), **own).state_dict()
+    fresh = kept(ConflictModel.from_encoder(encoder, Schema.from_dict(config["schema"]), **own))
     weights = load_file(folder / WEIGHTS)
     if strange := next((name for name, weight in weights.items() if name not in fresh or fresh[name].shape != weight.shape), None):
         raise ModelError(f"{encoder} is not the encoder of {model}: {strange} does not fit")
