@@ -204,6 +204,9 @@ def check(
     except FormatError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(2) from None
+    except ModuleNotFoundError as error:
+        typer.echo(f"the agreement of files needs {error.name}: pip install 'conflict-nlp[evaluate]', or give them one by one", err=True)
+        raise typer.Exit(2) from None
     for line in [*checked.mended, *map(str, checked.findings)]:
         typer.echo(line)
     for line in summary(checked, labels):

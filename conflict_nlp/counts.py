@@ -80,7 +80,9 @@ LIMIT = 10**15  # more is no count of people, but noise
 _SCALE = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "lakh": 100_000, "k": 1_000, "m": 1_000_000}
 _UNIT = {"dozen": 12, "score": 20, "hundred": 100, **_SCALE}
 _DASHES = str.maketrans("‐‑‒–—−", "------")
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\b"
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\b\.?(?![\w-])"
+)
 
 _NONE = re.compile(
     r"^(?:no(?! (?:fewer|less|more)\b)|zero|none|nobody|no one|without|neither|not (?:one|a)\b)\b"
@@ -90,23 +92,27 @@ _NONE = re.compile(
 _PART = re.compile(
     r"\b(?:half|thirds?|quarters?|most|some|any|many|several|few|part|number|majority) of (?:the|its|their|his|her|these|those|all|our)\b", re.IGNORECASE
 )
-_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b\d+ (?:in|out of) (?:every )?\d", re.IGNORECASE)
+_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b1 (?:in|out of) \d|\b\d+ (?:in|out of) (?:every \d|100?\b)", re.IGNORECASE)
 _MULTITUDE = re.compile(
-    r"\b(?:several|few|many|some) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores) of\b|^hundred of\b|\b(?:tens|hundreds|thousands|millions)\b",
+    r"\b(?:several|few|many|some|couple(?: of)?) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores) of\b"
+    r"|^hundred of\b|\b(?:tens|hundreds|thousands|millions)\b",
     re.IGNORECASE,
 )
 _VAGUE = re.compile(
-    r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people)"
-    r"|(?:a|an|the|unknown|unspecified|undetermined|unidentified|untold|large|small|great)"
-    r" (?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy|platoon|patrol|party|squad|unit)s?)\b",
+    r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people))\b"
+    r"|(?:^(?:a|an|the) (?:(?!of\b)[\w-]+ ){0,2}?|\b(?:unknown|unspecified|undetermined|unidentified|untold|large|small|great) )"
+    r"(?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy|platoon|patrol|squad|unit|(?-i:party))s?\b"
+    r"(?=$|\W*(?:[,;.]|(?:of|from|that|who|which|in|at|on|near|with|by|were|was)\b))",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(
     r"(?<!and )\b(?:(three[- ]quarters?|half|quarter)(?: of)? a|a (half|quarter) (?:of a )?)\s*(dozen|hundred|thousand|million|billion)\b", re.IGNORECASE
 )
+_FEW = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
+_SHARED_UNIT = re.compile(rf"\b({_FEW}) (to|or) ({_FEW}) (hundred|thousand|million)\b", re.IGNORECASE)  # text2num reads it with the second alone
 _NUMBER = re.compile(
     r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:[, \u00a0\u202f]\d{3}){1,4})|(?P<plain>\d{1,15}(?:\.\d+)?))"
-    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000|k|m)\b)?"
+    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000)\b|(?P<letter>[km])\b(?!-))?"
     r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
     re.IGNORECASE,
 )
@@ -122,20 +128,22 @@ _AFTER = re.compile(
 )
 _RANGE = re.compile(r"^\s*(?:to|or|and|-)\s*$", re.IGNORECASE)
 _LABEL_BEFORE = re.compile(
-    r"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-"
-    r"|\b(?:child|children|girls?|boys?|minors|youths?|men|women|people|persons) (?:under|over|below|above|of))\s*$"
+    rf"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-|\b{_MONTH}"
+    r"|\b(?:child|children|girls?|boys?|minors|youths?|man|men|woman|women|people|persons?) (?:under|over|below|above|of))\s*$"
 )
 _LABEL_AFTER = re.compile(
-    rf"-?\s?(?:(?:years?|months?)[ -]old|mm\b|km\b|wheeler|something\b|{_MONTH}|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))"
+    rf"-?\s?(?:(?:years?|months?|weeks?|days?|hours?)[ -]old|mm\b|km\b|wheeler|something\b|{_MONTH}"
+    r"|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))"
 )
 _YEAR = re.compile(r"\b(?:of|in|since)\s*$")
 _PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly)\s+(?:\w+\s+){0,2}(?:couple|pair|duo)|twins|both)\b", re.IGNORECASE)
 _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|\w+-year-old)\b", re.IGNORECASE)
-_CONJUNCT = re.compile(r"\s*,\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
+_CONJUNCT = re.compile(r"\s*,(?!\d{3}\b)\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
 _AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,(?!\d)|$))")  # a boy, 12; two boys, 12 and 14
+_INCLUDING = re.compile(r",?\s+(?:including|among them)\b.*", re.IGNORECASE)
 _DETAIL = re.compile(r"\b(?:of (?:them|whom)|among them)\b", re.IGNORECASE)
-_KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?P<noun>\w+)$", re.IGNORECASE)
+_KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?:[\w-]+\s+){0,2}(?P<noun>\w+)$", re.IGNORECASE)
 
 
 def parse(text: str) -> Count:
@@ -151,7 +159,7 @@ def parse(text: str) -> Count:
     >>> parse("several American troops").known
     False
     """
-    text = " ".join(text.translate(_DASHES).split())
+    text = _INCLUDING.sub("", " ".join(text.translate(_DASHES).split()))
     if _NONE.search(text):
         return Count(0, 0)
     if _MULTITUDE.search(text) or _PART.search(text):
@@ -165,8 +173,10 @@ def parse(text: str) -> Count:
 def _digits(text: str) -> str:
     """Number words as digits; fractions and "a dozen" are numbers that text2num leaves alone."""
     words = _FRACTION.sub(_fraction, text)
-    words = re.sub(r"\ba (dozen|score)\b", r"1 \1", words, flags=re.IGNORECASE)
-    words = re.sub(r"\ba (hundred|thousand|million)\b", r"one \1", words, flags=re.IGNORECASE)
+    words = re.sub(r"\b(?:a|one) (dozen|hundred|thousand|million) and a half\b", r"1.5 \1", words, flags=re.IGNORECASE)
+    words = _SHARED_UNIT.sub(r"\1 \4 \2 \3 \4", words)
+    words = re.sub(r"\b(?:a|another|a further) (dozen|score)\b", r"1 \1", words, flags=re.IGNORECASE)
+    words = re.sub(r"\b(?:a|another|a further) (hundred|thousand|million)\b", r"one \1", words, flags=re.IGNORECASE)
     words = re.sub(r"-(?=(?:member|strong|odd)\b)|(?<=[A-Za-z])-(?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", " ", words)
     return str(alpha2digit(words, "en", threshold=0))
 
@@ -188,8 +198,8 @@ def _stated(digits: str, text: str) -> Count:
         second, high = numbers[1], _value(numbers[1])
         joint = digits[first.end() : second.start()]
         between = re.search(r"\b(?:between|from)\s*$", digits[: first.start()], re.IGNORECASE)
-        if second["scale"] and not first["scale"] and _RANGE.match(joint):
-            low *= _factor(second["scale"])  # 200 to 300 thousand
+        if _factor(first) == 1 and _RANGE.match(joint):
+            low *= _factor(second)  # 200 to 300 thousand
         ranged = _RANGE.match(joint) and (between or joint.strip().lower() != "and")
         if low < high <= LIMIT and (ranged or (bound == "least" and _bound(digits, second) == "most")):
             return Count(low, high)
@@ -207,20 +217,21 @@ def _bound(digits: str, number: re.Match[str]) -> str:
 
 def _value(match: re.Match[str]) -> int:
     whole, _, part = re.sub(r"[,\s]", "", match["grouped"] or match["plain"]).partition(".")
-    factor = _factor(match["scale"]) * _UNIT.get((match["dozen"] or "").lower().rstrip("s"), 1)
+    factor = _factor(match)
     # exact: a float would round large numbers
     decimals = int(part or 0) * factor // int("1" + "0" * len(part))
     return int(whole) * factor + decimals + (factor // 2 if match["half"] else 0)
 
 
-def _factor(scale: str | None) -> int:
-    return 1 if scale is None else int(scale) if scale.isdigit() else _SCALE[scale.lower()]
+def _factor(match: re.Match[str]) -> int:
+    scale, dozen = (match["scale"] or match["letter"] or "1").lower(), (match["dozen"] or "").lower().rstrip("s")
+    return (int(scale) if scale.isdigit() else _SCALE[scale]) * _UNIT.get(dozen, 1)
 
 
 def _is_label(text: str, match: re.Match[str]) -> bool:
     """A number that names instead of counting: the 1st Brigade, a 12-year-old girl, aged 30, Resolution 242, of 1927."""
     before, after = text[: match.start()], text[match.end() :]
-    year = _YEAR.search(before) and re.fullmatch(r"(?:19|20)\d\d", match[0])
+    year = _YEAR.search(before) and re.fullmatch(r"(?:19|20)\d\d", match[0]) and re.match(r"\s*(?:[^\w\s]|$)", after)
     return bool(year or _LABEL_BEFORE.search(before) or _LABEL_AFTER.match(after) or (re.search(r"\(\s*$", before) and re.match(r"\s*\)", after)))
 
 

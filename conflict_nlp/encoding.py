@@ -6,6 +6,7 @@ spans start and end at words, so that none can cut one.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -65,7 +66,8 @@ class Windower:
     def __init__(self, tokenizer: PreTrainedTokenizerFast, size: int, overlap: int) -> None:
         if not tokenizer.is_fast:
             raise ValueError(f"{type(tokenizer).__name__} gives no offsets: use a fast tokenizer")
-        special = tokenizer("a", return_special_tokens_mask=True, truncation=False, padding=False)
+        # with all options as they are used later: to change them is not safe where threads share a tokenizer
+        special = tokenizer("a", return_special_tokens_mask=True, split_special_tokens=True, truncation=False, padding=False)
         inside = [i for i, mask in enumerate(special["special_tokens_mask"]) if not mask]
         self.prefix = np.array(special["input_ids"][: inside[0]], dtype=np.int64)
         self.suffix = np.array(special["input_ids"][inside[-1] + 1 :], dtype=np.int64)
@@ -132,8 +134,11 @@ class Windower:
                 end -= 1
             if start == end:
                 continue
+            while end < len(clean) and _is_mark(clean[end]):  # an accent that the tokenizer strips belongs to the letter before it
+                end += 1
             # a tokenizer without pre-tokens keeps "town." in one word: split where letters meet other characters
-            goes_on = word == previous and starts and start <= ends[-1] and (start < ends[-1] or (clean[start].isalnum() and clean[start - 1].isalnum()))
+            inside = bool(starts) and start < ends[-1]
+            goes_on = inside or (word == previous and starts and start == ends[-1] and clean[start].isalnum() and _in_word(clean[start - 1]))
             previous = word
             if not goes_on:
                 starts.append(start)
@@ -151,6 +156,14 @@ class Windower:
             ends=np.array(ends, dtype=np.int64) + offset,
             lengths=np.array(lengths, dtype=np.int64),
         )
+
+
+def _is_mark(character: str) -> bool:
+    return not character.isascii() and unicodedata.category(character) in ("Mn", "Me")
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or _is_mark(character)
 
 
 @dataclass(frozen=True)

@@ -142,11 +142,15 @@ class JsonLines(Source):
             yield Report(data["text"], None if id is None else str(id), meta)
 
 
+NO_TEXT = (".json", ".csv", ".tsv", ".parquet", ".html", ".htm")
+"""Files that would be labelled with their markup."""
+
+
 def source(name: str) -> Source:
     """The source that a command-line argument names.
 
     Raises:
-        InputError: it is missing or a folder.
+        InputError: it is missing, a folder, or known not to be text.
     """
     if name == "-":
         if sys.stdin is None:
@@ -159,6 +163,8 @@ def source(name: str) -> Source:
         raise InputError(f"{name} is a folder: name the files in it, {name.rstrip('/')}/*.txt")
     if not path.is_file():
         return Stream(name, path.read_bytes())
+    if path.suffix.lower() in NO_TEXT:
+        raise InputError(f"{name} is no plain text: give a report as .txt or reports as .jsonl; conflict-nlp batch takes .csv, .tsv and .parquet too")
     return JsonLines(path) if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")) else TextFile(path)
 
 

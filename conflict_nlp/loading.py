@@ -88,7 +88,7 @@ def load_pretrained(
             model = _adapted(folder, config, encoder, merged) if adapted else _whole(folder, config)
         except ModelError:
             raise
-        except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
             raise ModelError(f"{folder}: the model cannot be read: {first_line(error)}") from error
         except ModuleNotFoundError as error:
             raise ModelError(f"{folder} is an adapter, and {error.name} is not installed: pip install 'conflict-nlp[adapters]'") from error

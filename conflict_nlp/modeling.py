@@ -8,6 +8,7 @@ biaffine as in Dozat and Manning (2017), with the distance between the two spans
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -267,7 +268,7 @@ class ConflictModel(PreTrainedModel):
     @torch.inference_mode()
     def outputs(self, batch: Mapping[str, npt.NDArray[Any]], half: torch.dtype | None = None) -> WindowOutputs:
         """What the model says of a batch of windows as :func:`conflict_nlp.batching.padded` makes it, in half precision if one is named."""
-        with torch.autocast(self.device.type, half, enabled=half is not None):
+        with nullcontext() if half is None else torch.autocast(self.device.type, half):  # not every torch has it for every device
             output = self(**{name: torch.from_numpy(array).to(self.device) for name, array in batch.items()})
         return WindowOutputs(*(output[field.name].cpu().numpy() for field in fields(WindowOutputs)))
 

@@ -77,3 +77,5 @@ def test_a_batch_without_texts_or_of_another_kind_is_refused(labeller):
         labeller({"text": [REPORT]})
     with pytest.raises(ValueError, match="not list"):
         labeller([REPORT])
+    with pytest.raises(ValueError, match="batched=True"):
+        labeller({"body": REPORT})

@@ -7,10 +7,13 @@ import os
 from datetime import datetime
 from decimal import Decimal
 
+import fsspec
 import pytest
 from batch_cases import reports, write_jsonl
+from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from conflict_nlp.batch.blocks import Columns
+from conflict_nlp.batch.carried import Carried
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.plan import Plan
 from conflict_nlp.batch.seen import Seen
@@ -78,8 +81,6 @@ def test_a_folder_of_texts(tmp_path):
 
 
 def test_globs_folders_and_urls_in_the_order_of_their_names(tmp_path):
-    import fsspec
-
     for name in ("b", "a"):
         write_jsonl(tmp_path / f"{name}.jsonl", [{"id": f"{name}{i}", "text": "raid"} for i in range(3)])
     names = [f"{name}{i}" for name in "ab" for i in range(3)]
@@ -88,6 +89,55 @@ def test_globs_folders_and_urls_in_the_order_of_their_names(tmp_path):
     memory.pipe("/archive/x.jsonl", (tmp_path / "a.jsonl").read_bytes())
     memory.pipe("/archive/y.jsonl.gz", gzip.compress((tmp_path / "b.jsonl").read_bytes()))
     assert [row["id"] for row in rows("memory://archive/*")] == names
+
+
+class Bucket(AbstractFileSystem):
+    """Files that are read in blocks, as those of a bucket or a web server are."""
+
+    protocol = "bucket"
+    contents = b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)
+
+    def info(self, path, **kwargs):
+        return {"name": path, "size": len(self.contents), "type": "file"}
+
+    def _open(self, path, mode="rb", **kwargs):
+        return Block(self, path, mode, block_size=100, size=len(self.contents))
+
+
+class Block(AbstractBufferedFile):
+    def _fetch_range(self, start, end):
+        return Bucket.contents[start:end]
+
+
+def test_lines_are_read_from_places_that_give_blocks():
+    fsspec.register_implementation("bucket", Bucket, clobber=True)
+    assert [row["id"] for row in rows("bucket://archive/a.jsonl")] == [row["id"] for row in ROWS]
+
+
+def test_a_glob_passes_over_the_output(tmp_path):
+    for name in ("a", "labelled/b"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_jsonl(tmp_path / f"{name}.jsonl", [{"id": name, "text": "raid"}])
+    for pattern in ("*", "**/*.jsonl"):
+        assert [source.names for source in find_sources([str(tmp_path / pattern)], tmp_path / "labelled")] == [("a.jsonl",)]
+
+
+def test_names_that_are_no_unicode(tmp_path):
+    name = os.fsdecode(b"caf\xe9.jsonl")
+    write_jsonl(tmp_path / name, [{"text": "raid"}])
+    assert [row["id"] for row in rows(tmp_path / name)] == ["caf\\udce9.jsonl:1"]
+    (tmp_path / "İstanbul.txt").write_text("raid")
+    assert [row["id"] for row in rows(tmp_path / "İstanbul.txt")] == ["İstanbul"]
+
+
+def test_structs_without_fields_are_json(tmp_path):
+    import pyarrow as pa
+
+    hollow = pa.struct([])
+    table = pa.table({"id": ["a"], "text": ["raid"], "meta": pa.array([{}], hollow), "all": pa.array([[{}]], pa.list_(hollow))})
+    assert Carried.of([table.schema.remove(0).remove(0)], CONFLICT).schema.types == [pa.string(), pa.string()]
+    carried = Carried.of([table.schema.remove(0).remove(0)], CONFLICT)
+    assert {name: column.to_pylist() for name, column in carried.columns(table, [0]).items()} == {"meta": ["{}"], "all": ["[{}]"]}
 
 
 def test_other_names_of_the_columns_and_ids_for_rows_without(tmp_path):

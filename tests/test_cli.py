@@ -87,6 +87,7 @@ def test_an_empty_file_is_an_empty_document(model_folder, tmp_path):
         ("b.jsonl", b'{"text": "raid"}\n{"id": "x"}\n', "b.jsonl:2: text is missing"),
         ("c.jsonl", b'{"text": 3}', "c.jsonl:1: text is not a string"),
         ("d.jsonl", b'{"text": "raid"}\n{"text": "ra', "d.jsonl:2: not JSON"),
+        ("a.csv", b"id,text", "is no plain text"),
         ("e.jsonl", b'{"text": "\xff"}', "e.jsonl:1: not UTF-8"),
     ],
 )

@@ -20,6 +20,7 @@ from corpus_overlap import Overlap, grams, overlaps
 from corpus_statistics import CARD, FIRST, FOLDER, SECOND, SPLITS, main, read_corpus, read_statistics
 from hypothesis import given
 from hypothesis import strategies as st
+from leaks import leaks
 from typer.testing import CliRunner
 
 from conflict_nlp.document import Document, Link, Span, document_problems
@@ -98,6 +99,11 @@ def test_ids_are_unique_across_splits(lines: Lines) -> None:
 def test_no_text_is_there_twice(lines: Lines) -> None:
     counts = Counter(" ".join(re.findall(r"\w+", d["text"].casefold())) for file in (*(f"{name}.jsonl" for name in SPLITS), MORE) for d in lines[file])
     assert [text for text, number in counts.items() if number > 1] == []
+
+
+def test_nothing_to_train_on_has_the_wording_of_what_is_held_out(lines: Lines) -> None:
+    training = [Document(d["text"]) for file in ("train.jsonl", MORE) for d in lines[file]]
+    assert leaks(training, [Document(d["text"]) for file in ("dev.jsonl", "test.jsonl") for d in lines[file]]) == {}
 
 
 def test_test_and_dev_have_the_shares_of_the_whole(lines: Lines) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import documents, texts
 
-from conflict_nlp.document import Document
+from conflict_nlp.document import Document, Span
 from conflict_nlp.encoding import CHUNK, IGNORE, Windower, attribute_slots, window_labels
 from conflict_nlp.schema import CONFLICT
 
@@ -52,6 +52,14 @@ def test_a_text_is_cut_the_same_however_it_is_chunked(monkeypatch):
     monkeypatch.setattr("conflict_nlp.encoding.CHUNK", 300)
     assert [(w.input_ids.tolist(), w.starts.tolist(), w.own) for w in WINDOWER.windows(text)] == whole
     check(WINDOWER, text)
+
+
+@pytest.mark.parametrize(("text", "words"), [("Jose\u0301 in Gao", ["Jose\u0301", "in", "Gao"]), ("Pen\u0303araid", ["Pen\u0303araid"])])
+def test_an_accent_of_its_own_belongs_to_its_word(text, words):
+    (window,) = WINDOWER.windows(text)
+    assert [text[start:end] for start, end in zip(window.starts, window.ends, strict=True)] == words
+    span = Span("T1", "ATTACKER", 0, len(words[0]), words[0])
+    assert window_labels(window, Document(text, (span,)), CONFLICT).spans.tolist() == [[0, 0]]
 
 
 def test_a_report_that_names_special_tokens_means_the_words():

@@ -17,7 +17,7 @@ import conflict_nlp
 from conflict_nlp.document import Document, Span
 from conflict_nlp.evaluation.agreement import agreement, kappa
 from conflict_nlp.evaluation.alignment import align
-from conflict_nlp.evaluation.bootstrap import compare, intervals
+from conflict_nlp.evaluation.bootstrap import Interval, compare, intervals
 from conflict_nlp.evaluation.calibration import Judged, link_calibration, reliability, span_calibration
 from conflict_nlp.evaluation.command import ceaf, evaluate
 from conflict_nlp.evaluation.measures import Measure, Statistics
@@ -70,6 +70,18 @@ def test_paired_test_is_at_its_level_under_the_null() -> None:
             sides.append(Statistics((Measure("x"),), np.stack([hits, np.full(60, 10.0), hits, np.full(60, 10.0)], axis=-1)[:, None]))
         rejected += compare(*sides, resamples=200, seed=trial)["x_f1"].p < 0.05
     assert rejected <= 9
+
+
+def test_a_label_that_a_resample_lacks_says_nothing_in_it() -> None:
+    text = "Gunmen struck."
+    gold = [Document(text, (Span("T1", "ATTACKER", 0, 6, "Gunmen"),), id="a"), *(Document(text, id=f"d{n}") for n in range(9))]
+    counted = statistics(align(gold, [replace(document, spans=()) for document in gold]))
+    assert intervals(counted)["span_exact_f1_ATTACKER"] == Interval(0, 0)  # a third of the resamples lack it
+    perfect = statistics(align(gold, gold))
+    assert intervals(perfect)["span_exact_f1_ATTACKER"] == Interval(100, 100)
+    assert compare(perfect, counted)["span_exact_f1_ATTACKER"].interval == Interval(100, 100)
+    nothing = statistics(align(gold[1:], gold[1:]))
+    assert all(interval == Interval(100, 100) for name, interval in intervals(nothing).items() if name.endswith("_f1"))
 
 
 def test_bootstrap_is_reproducible_and_refuses_nothing() -> None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -246,6 +247,33 @@ def test_a_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
         assert json.loads(read.result(20))["id"] == "r1"
     assert pipe.is_fifo()
     assert [path.name for path in tmp_path.iterdir()] == ["pipe.jsonl"]
+
+
+def test_what_a_link_leads_to_is_written_and_keeps_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "gold.jsonl").write_text("old")
+    (tmp_path / "disk" / "gold.jsonl").chmod(0o600)
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "disk" / "gold.jsonl")
+    get("jsonl").write(tmp_path / "link.jsonl", [Document("a", id="r1")], CONFLICT)
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert json.loads((tmp_path / "disk" / "gold.jsonl").read_text())["id"] == "r1"
+    assert (tmp_path / "disk" / "gold.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+def test_standard_output_that_is_a_file_is_gone_on_with(tmp_path: Path) -> None:
+    get("jsonl").write(tmp_path / "in.jsonl", [Document("a", id="r1")], CONFLICT)
+    command = [sys.executable, "-c", "from conflict_nlp.cli import main; main()", "convert", str(tmp_path / "in.jsonl"), "/dev/stdout", "--to", "jsonl"]
+    with (tmp_path / "out.jsonl").open("w") as file:
+        result = subprocess.run(command, stdout=file, stderr=subprocess.PIPE, text=True, check=True)
+    assert (tmp_path / "out.jsonl").read_text() == (tmp_path / "in.jsonl").read_text()
+    assert "1 documents from" in result.stderr
+
+
+def test_whole_numbers_are_ids(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"id": 7, "text": "raid", "spans": [], "links": []}\n{"id": true, "text": "raid", "spans": [], "links": []}\n')
+    seven, true = get("jsonl").read(tmp_path / "in.jsonl", CONFLICT)
+    assert (seven.data or {})["id"] == "7"
+    assert "the document's id is" in true.all_problems(CONFLICT)[0]
 
 
 def test_no_half_written_output(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -125,6 +126,17 @@ def test_conll_u_of_several_sentences(tmp_path: Path) -> None:
     assert collect(get("conll").read(tmp_path / "a.conll", schema), schema)[0].text == "1994 1995"
 
 
+def test_conll_u_with_other_comments_and_sentences_of_one_word(tmp_path: Path) -> None:
+    schema = Schema("sample", (Label("PER"), Label("LOC")))
+    text = '# newpar id = p1\n# text = "No comment."\n# speaker = A B\n1\t"\tO\n2\tNo\tO\n3\tcomment\tO\n4\t.\tO\n5\t"\tO\n\n1\tBaidoa\tB-LOC\n\n'
+    (tmp_path / "a.conll").write_text(text)
+    first, second = collect(get("conll").read(tmp_path / "a.conll", schema), schema)
+    assert first.text == '"No comment."'
+    assert (second.text, marked(second)) == ("Baidoa", [("LOC", "Baidoa")])
+    (tmp_path / "a.conll").write_text("1 CD B-LOC\n# O B-LOC\n")  # words
+    assert collect(get("conll").read(tmp_path / "a.conll", schema), schema)[0].text == "1 #"
+
+
 def test_tags_of_other_schemes_are_read_or_told(tmp_path: Path) -> None:
     schema = Schema("sample", (Label("PER"), Label("LOC")))
     path = tmp_path / "a.conll"
@@ -158,6 +170,24 @@ def test_attributes_that_a_correction_in_doccano_loses_are_told(tmp_path: Path) 
     path.write_text(json.dumps(example) + "\n")
     (moved,) = get("doccano").read(path, CONFLICT)
     assert moved.dropped == ("attributes and scores of entities that were moved, relabelled or deleted",)
+
+
+def test_other_columns_of_a_dataset_are_fields_or_told(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {"id": "a", "text": "raid", "spans": [], "links": [], "attacks": ["a view"], "year": 1999, "tags": ["x"], "note": None, "day": date(1999, 1, 2)}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "in.parquet")
+    (record,) = get("datasets").read(tmp_path / "in.parquet", CONFLICT)
+    assert record.data == {"id": "a", "text": "raid", "spans": [], "links": [], "year": 1999, "tags": ["x"]}
+    assert record.dropped == ("the column 'day'",)
+
+
+def test_other_keys_of_a_task_are_fields(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "raid", "url": "u", "meta": {"source": "s"}, "_input_hash": 1, "tokens": [], "spans": []}')
+    (document,) = collect(get("prodigy").read(tmp_path / "in.jsonl", CONFLICT), CONFLICT)
+    assert document.meta == {"url": "u", "source": "s"}
 
 
 @pytest.mark.parametrize("name", ["in", "in.parquet"])

@@ -20,6 +20,7 @@ from huggingface_hub import ModelCard
 from typer.testing import CliRunner, Result
 
 from conflict_nlp import load
+from conflict_nlp.decoding import Thresholds
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.ceaf import ROLES, ceaf_ree
 from conflict_nlp.evaluation.summary import scores
@@ -69,6 +70,8 @@ def test_results_are_of_the_embedded_weights(name: str) -> None:
     assert results["model"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest(), f"evaluate them anew: training/evaluate_model.py {weights.parent}"
     assert results["model"]["bytes"] == weights.stat().st_size
     assert results["model"]["name"] == name
+    tuned = json.loads((weights.parent / "config.json").read_text(encoding="utf-8"))["thresholds"]
+    assert results["model"]["thresholds"] == Thresholds(**tuned).to_dict(), f"evaluate them anew: training/evaluate_model.py {weights.parent}"
 
 
 @pytest.mark.parametrize("card", sorted(CARDS.glob("*.md")), ids=lambda p: p.stem)

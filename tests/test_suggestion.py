@@ -224,6 +224,15 @@ def test_a_simulation_goes_on_where_it_was_stopped(tmp_path, encoder_folder, cap
     assert "other settings" in capsys.readouterr().err
 
 
+def test_a_simulation_needs_links(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(CONFIG + "schema: {name: tags, labels: [{name: ATTACK}]}\n")
+    (tmp_path / "data.jsonl").write_text(json.dumps({"text": "", "spans": [], "links": []}))
+    data = tmp_path / "data.jsonl"
+    with pytest.raises(typer.Exit):
+        simulate_annotation.main(tmp_path / "config.yaml", data, data, tmp_path / "out", sizes="1", budget=1, seeds="1")
+    assert "has no arguments" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("sizes", ["", "5,3", "3,99", "3,x", "0,3"])
 def test_a_simulation_refuses_sizes_that_do_not_rise(tmp_path, sizes):
     (tmp_path / "config.yaml").write_text(CONFIG)

@@ -9,35 +9,32 @@ model that was scored on the same gold files. What the baseline is, is in :mod:`
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from evaluate_model import LIBRARIES, fields_to_slice, gold_files, print_table
-from figures import WEIGHTS, EvaluationError, ModelRecord, gold_record, sha256, write
+from claiming import claim
+from evaluate_model import fields_to_slice, gold_files, print_table
+from figures import WEIGHTS, EvaluationError, ModelRecord, gold_record, libraries, sha256, write
 from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from token_classifier import Windows, fit, predict
 from train import fingerprint
 from transformers import AutoConfig, AutoModelForTokenClassification
 
-import conflict_nlp
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.bootstrap import RESAMPLES
 from conflict_nlp.evaluation.report import Settings as ReportSettings
 from conflict_nlp.evaluation.report import report
-from conflict_nlp.formats.files import FormatError, replacing
+from conflict_nlp.formats.files import FormatError
 from conflict_nlp.formats.jsonl import read_all
 from conflict_nlp.loading import resolve_device
 from conflict_nlp.modeling import longest_window
 from conflict_nlp.schema import SchemaError
 
 RESULTS = Path(__file__).parents[1] / "model_cards" / "results" / "baseline.json"
-MARK = "mark"
 
 
 def main(
@@ -68,19 +65,6 @@ def main(
     print_table([file.name for file in files], reports)
 
 
-def claim(output: Path, mark: str) -> None:
-    """Take a folder for a run, or go on with the run that it has.
-
-    Raises:
-        EvaluationError: it holds a run with other settings or data.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    if (output / MARK).is_file() and (output / MARK).read_text(encoding="utf-8") != mark:
-        raise EvaluationError(f"{output} holds a run with other settings or data: name another --output, or remove it")
-    with replacing(output / MARK) as file:
-        file.write(mark.encode())
-
-
 def windows_of(settings: Settings, encoder: str) -> Windows:
     """The windows of the project's model over the same encoder."""
     size = settings.model.get("window", min(320, longest_window(AutoConfig.from_pretrained(encoder))))
@@ -103,7 +87,7 @@ def summary(folder: Path, settings: Settings, documents: Sequence[Document], sec
     return {
         "model": asdict(record),
         "training": {"documents": len(documents), "epochs": settings.training.epochs, "seconds": None if seconds is None else round(seconds)},
-        "libraries": {"python": platform.python_version(), "conflict-nlp": conflict_nlp.__version__, **{name: version(name) for name in LIBRARIES}},
+        "libraries": libraries(),
         "device": resolve_device("auto").type,
     }
 

@@ -71,12 +71,17 @@ def batch(
     to: Annotated[Path | None, typer.Option("--json", help="Store the figures here.")] = None,
 ) -> None:
     """Documents a second of batch jobs; time a document and peak memory over the size of the input."""
+    try:
+        numbers_of = [int(size) for size in sizes.split(",") if size]
+    except ValueError:
+        raise typer.BadParameter(f"--sizes {sizes}: give whole numbers with commas between them") from None
     options = ["--device", "cpu", "--part-rows", str(part_rows), *(["--model", model] if model else [])]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         speed = [_median_of(folder, setup, documents, options, runs) for setup in SETUPS if setup.engine in engines.split(",")]
-        steady = [_measure(folder, Setup("local", 1, 2), int(size), words, options) for size in sizes.split(",") if size]
+        steady = [_measure(folder, Setup("local", 1, 2), size, words, options) for size in numbers_of]
     given = {"documents": documents, "runs": runs, "sizes": sizes, "words": words, "part-rows": part_rows, "engines": engines}
+    given |= {"model": model} if model else {}
     command = ["python", "training/benchmark.py", "batch", *(part for name, value in given.items() for part in (f"--{name}", str(value)))]
     figures = {
         "command": shlex.join(command),

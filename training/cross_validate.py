@@ -11,25 +11,22 @@ configuration's, gets the scores of each fold with mean and standard deviation, 
 from __future__ import annotations
 
 import json
-import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from accelerate import PartialState
-from evaluate_model import LIBRARIES, fields_to_slice, load, print_table
-from figures import training_record, write
+from evaluate_model import fields_to_slice, load, print_table
+from figures import libraries, training_record, write
 from fold_figures import Fold, fold_record, over_folds, pooled_record
 from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from split import GROUP_PATTERN, SplitError, split
 from train import Run, fingerprint
 
-import conflict_nlp
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.bootstrap import RESAMPLES
 from conflict_nlp.evaluation.report import Settings as ReportSettings
@@ -146,7 +143,7 @@ def summary(name: str, data: Path, folds: Sequence[Fold], settings: Settings, pl
     return {
         "model": {"name": name, "parameters": done["parameters"], "encoder": settings.encoder, "schema": settings.schema.name},
         "training": {"epochs": settings.training.epochs, "seconds": sum(record["seconds"] for record in runs)},
-        "libraries": {"python": platform.python_version(), "conflict-nlp": conflict_nlp.__version__, **{lib: version(lib) for lib in LIBRARIES}},
+        "libraries": libraries(),
         "device": done["device"],
         "bootstrap": result.to_dict()["bootstrap"],
         "gold": [pooled_record(name, data, gold, predicted, result, settings.schema)],

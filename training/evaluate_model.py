@@ -9,16 +9,14 @@ names no place of the machine: files appear by their last name alone, a gold set
 
 from __future__ import annotations
 
-import platform
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from figures import EvaluationError, gold_record, model_record, training_record, write
+from figures import EvaluationError, gold_record, libraries, model_record, training_record, write
 from refusing import refusing
 
 import conflict_nlp
@@ -31,7 +29,6 @@ from conflict_nlp.extractor import Extractor
 from conflict_nlp.formats.jsonl import read_all
 
 FIELDS = ("source", "theme", "register")
-LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def main(
         data: dict[str, Any] = {
             "model": asdict(model_record(output.stem, model, encoder, nlp)),
             "training": training_record(model, log),
-            "libraries": {"python": platform.python_version(), "conflict-nlp": conflict_nlp.__version__, **{name: version(name) for name in LIBRARIES}},
+            "libraries": libraries(),
             "device": nlp.device.type,
             "gold": [],
         }

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import platform
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import conflict_nlp
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.alignment import align
 from conflict_nlp.evaluation.measures import Floats, Measure
@@ -25,6 +28,7 @@ WEIGHTS = "model.safetensors"
 LOG = "log.csv"
 SLICED = ("span_exact_f1", "span_overlap_f1", "link_overlap_f1", "incident_bcubed_f1", "record_f1")
 DIGITS = 4
+LIBRARIES = ("torch", "transformers", "tokenizers", "safetensors", "numpy")
 
 
 class EvaluationError(ValueError):
@@ -93,6 +97,11 @@ def training_record(model: Path, log: Path | None) -> dict[str, Any] | None:
         return asdict(TrainingRecord(max(epoch for epoch, _ in rows), round(sum(seconds for _, seconds in rows))))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise EvaluationError(f"{path} is no log of training/train.py, which has an epoch and its seconds on each line: {error}") from error
+
+
+def libraries() -> dict[str, str]:
+    """The versions of all that a figure may hang on."""
+    return {"python": platform.python_version(), "conflict-nlp": conflict_nlp.__version__, **{name: version(name) for name in LIBRARIES}}
 
 
 def gold_record(name: str, path: Path, gold: Sequence[Document], predicted: Sequence[Document], result: Report, schema: Schema) -> dict[str, Any]:

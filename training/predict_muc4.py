@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from muc4 import extracts
+from muc4 import extracts, load
 from refusing import refusing
 from tqdm import tqdm
 
-import conflict_nlp
 from conflict_nlp.evaluation.ceaf_files import write_predictions
 from conflict_nlp.formats.files import FormatError
-from conflict_nlp.formats.muc4 import MUC4, texts
+from conflict_nlp.formats.muc4 import texts
 
 
 def main(
@@ -33,9 +32,7 @@ def main(
         read = dict(texts(documents))
         if not read:
             raise FormatError(f"{documents}: the file is empty")
-        nlp = conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
-        if nlp.schema.names != MUC4.names:
-            raise FormatError(f"{model} labels {', '.join(nlp.schema.names)}: give one that was trained with configs/muc4.yaml")
+        nlp = load(model, encoder, device)
         labelled = tqdm(nlp.pipe(read.values()), total=len(read), desc="labelling", mininterval=5)
         write_predictions(output, {id: extracts(document) for id, document in zip(read, labelled, strict=True)})
 

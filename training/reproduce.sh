@@ -3,7 +3,8 @@
 # usage: training/reproduce.sh small|base|muc4 CORPORA ENCODERS RUNS
 #   CORPORA    has gold/{train,dev}.jsonl, unlabelled/passages.jsonl and muc4/{train,dev}.jsonl
 #   ENCODERS   has minilm/ and mpnet/, the encoders that the configurations name
-#   RUNS       gets a folder a run, and times.tsv; a run that was stopped goes on
+#   RUNS       gets a folder a run, and times.tsv; a step that is in it is not done again, and a run that was stopped goes on
+# Passages of training/standoff that repeat one of gold/dev are left out throughout; the first stages of the models in the repository had learnt them.
 set -euo pipefail
 
 [ $# -eq 4 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed -n 2,6p >&2; exit 2; }
@@ -14,6 +15,7 @@ cd "$(dirname "$(realpath "$0")")/.."
 step() { # NAME COMMAND…
   local name=$1 started=$SECONDS
   shift
+  if grep -qsP "^$name\t" "$runs/times.tsv"; then return; fi
   "$@"
   printf '%s\t%s\n' "$name" "$((SECONDS - started))" | tee -a "$runs/times.tsv"
 }
@@ -64,11 +66,11 @@ small() {
   passages last-passages 8975 10741
   step small-gentle accelerate launch training/train.py configs/small_gentle.yaml "${gold[@]}" --train "$runs/last-passages.jsonl" \
     --output "$runs/gentle" --init "$runs/again"
-  [ -d "$runs/shrunk" ] || step small-shrunk python training/shrink.py "$runs/gentle" "$runs/shrunk" --encoder "$encoders/minilm" --seed 41
+  step small-shrunk python training/shrink.py "$runs/gentle" "$runs/shrunk" --encoder "$encoders/minilm" --seed 41
   passages afresh-passages 1 12022
   step small-afresh accelerate launch training/train.py configs/small_afresh.yaml "${gold[@]}" --train training/corpus/more.jsonl \
     --train "$runs/afresh-passages.jsonl" --output "$runs/afresh" --init "$runs/shrunk"
-  [ -d "$runs/small" ] || step small-mean python training/soup.py "$runs/gentle" "$runs/gentle" "$runs/afresh" "$runs/small"
+  step small-mean python training/soup.py "$runs/gentle" "$runs/gentle" "$runs/afresh" "$runs/small"
   step small-thresholds python training/thresholds.py "$runs/small" "$corpora/gold/dev.jsonl"
 }
 
@@ -80,7 +82,7 @@ muc4() {
   local documents=(--train "$runs/muc4-train.jsonl" --dev "$runs/muc4-dev.jsonl" --encoder "$mpnet")
   step muc4-first accelerate launch training/train.py configs/muc4.yaml "${documents[@]}" --output "$runs/muc4-first" --init-encoder "$runs/base-first"
   step muc4-continued accelerate launch training/train.py configs/muc4_continued.yaml "${documents[@]}" --output "$runs/muc4-continued" --init "$runs/muc4-first"
-  [ -d "$runs/muc4" ] || step muc4-mean python training/soup.py "$runs/muc4-first" "$runs/muc4-continued" "$runs/muc4"
+  step muc4-mean python training/soup.py "$runs/muc4-first" "$runs/muc4-continued" "$runs/muc4"
   step muc4-thresholds python training/tune_muc4.py "$runs/muc4" "$corpora/muc4/dev.jsonl" --encoder "$mpnet"
 }
 

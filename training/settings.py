@@ -15,8 +15,10 @@ from conflict_nlp.modeling import ConflictConfig
 from conflict_nlp.schema import CONFLICT, Schema, SchemaError
 
 OWN = {"kwargs", "encoder", "schema", "thresholds", "adapter", "encoder_digest"}  # fields of a ConflictConfig that a run sets itself
+FROM_ZERO = ("seed", "documents", "pool")  # of the whole numbers
+PRECISIONS = ("auto", "bf16", "no")
 PARTS = ("encoder", "tagger", "spans", "links", "attributes", "clusters")  # of a ConflictModel
-WRITTEN = {bool: bool, tuple: list}  # kinds of fields that a YAML has to have as such: anything has a truth, and a word has letters
+WRITTEN = {bool: bool, tuple: list, str: str}  # kinds of fields that a YAML has to have as such: anything has a truth, and a word has letters
 
 Section = TypeVar("Section", "TrainingSettings", "DistillationSettings")
 
@@ -91,7 +93,12 @@ def read_settings(path: Path, changes: Mapping[str, Any] | None = None) -> Setti
     _known(path, "", data, {f.name for f in fields(Settings)})
     model = {**_mapping(path, "model", data.get("model"))}
     _known(path, "model.", model, {*inspect.signature(ConflictConfig).parameters, "encoder_settings"} - OWN)
-    training = _section(path, "training", {**_mapping(path, "training", data.get("training")), **(changes or {})}, TrainingSettings)
+    given = {**_mapping(path, "training", data.get("training")), **(changes or {})}
+    if given.get("precision") is False:
+        given["precision"] = "no"  # which YAML 1.1 reads as a truth
+    training = _section(path, "training", given, TrainingSettings)
+    if training.precision not in PRECISIONS:
+        raise SettingsError(f"{path}: training.precision is {training.precision!r}; there are {', '.join(PRECISIONS)}")
     strange = [part for part in training.learn if part not in PARTS]
     if strange or not training.learn:
         raise SettingsError(f"{path}: training.learn names {', '.join(map(repr, strange)) or 'nothing'}; there are {', '.join(PARTS)}")
@@ -137,6 +144,7 @@ def _typed(path: Path, name: str, value: Any, kind: type) -> Any:
         typed = kind(value) if isinstance(value, WRITTEN.get(kind, object)) else None  # YAML 1.1 reads 1e-4 as text
     except (TypeError, ValueError):
         typed = None
-    if typed is None or (kind is int and (typed != value or typed < 1)):
-        raise SettingsError(f"{path}: {name} is {value!r}, not {'a whole number from 1' if kind is int else WRITTEN.get(kind, kind).__name__}")
+    least = 0 if name.partition(".")[2] in FROM_ZERO else 1
+    if typed is None or (kind is int and (typed != value or typed < least)):
+        raise SettingsError(f"{path}: {name} is {value!r}, not {f'a whole number from {least}' if kind is int else WRITTEN.get(kind, kind).__name__}")
     return typed

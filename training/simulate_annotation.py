@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import csv
 import gc
+import io
 import json
 import random
 import shutil
@@ -25,6 +26,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from claiming import claim
 from refusing import refusing
 from settings import Settings, SettingsError, read_settings
 from train import Run, fingerprint, precision
@@ -33,6 +35,7 @@ from conflict_nlp.decoding import Thresholds
 from conflict_nlp.document import Document
 from conflict_nlp.evaluation.summary import scores
 from conflict_nlp.extractor import Extractor, load
+from conflict_nlp.formats.files import replacing
 from conflict_nlp.formats.jsonl import read_all
 from conflict_nlp.suggestion.selection import suggest
 
@@ -96,8 +99,7 @@ class Simulation:
                 more = size - len(chosen)
                 chosen = order[:size] if strategy == "random" else [*chosen, *self._suggested(previous, chosen, more, seed)]
             result = self._round(folder, previous if number else None, chosen, Result(seed, strategy, size, *[0] * 7))
-            for name in STRATEGIES if number == 0 else (strategy,):
-                self._append(replace(result, strategy=name))
+            self._append([replace(result, strategy=name) for name in (STRATEGIES if number == 0 else (strategy,))])
 
     def _folder(self, seed: int, strategy: str, number: int) -> Path:
         return self.output / f"seed-{seed}" / f"{strategy if number else 'both'}-{self.sizes[number]}"
@@ -132,15 +134,17 @@ class Simulation:
         extractor.half = torch.bfloat16 if precision(self.settings.training.precision) == "bf16" else None
         return extractor
 
-    def _append(self, result: Result) -> None:
-        path = self.output / "results.csv"
-        new = not path.exists()
-        with path.open("a", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [f.name for f in fields(Result)])
-            if new:
-                writer.writeheader()
-            writer.writerow(asdict(result))
-        print(json.dumps(asdict(result)), flush=True)
+    def _append(self, results: Sequence[Result]) -> None:
+        """Rows that belong together come together: half of them would be done again."""
+        rows = [asdict(result) for result in (*read_results(self.output), *results)]
+        table = io.StringIO(newline="")
+        writer = csv.DictWriter(table, [f.name for f in fields(Result)])
+        writer.writeheader()
+        writer.writerows(rows)
+        with replacing(self.output / "results.csv") as file:
+            file.write(table.getvalue().encode())
+        for row in rows[-len(results) :]:
+            print(json.dumps(row), flush=True)
 
 
 def read_results(output: Path) -> list[Result]:
@@ -200,12 +204,14 @@ def main(
     """Simulate the loop, plot it, and print what came out."""
     with refusing():
         settings = read_settings(config)
+        if not settings.schema.anchors:
+            raise SettingsError(f"{config}: the schema {settings.schema.name} has no arguments, and links are one of the scores here")
         documents, held_out = read_all([train], settings.schema), read_all([dev], settings.schema)
         steps, repetitions = numbers(sizes, "--sizes"), numbers(seeds, "--seeds")
         if steps != sorted(set(steps)) or steps[-1] > len(documents):
             raise SettingsError(f"--sizes {sizes} do not rise to at most the {len(documents)} passages of {train}")
         simulation = Simulation(settings, encoder or settings.encoder, documents, held_out, steps, budget, output)
-        begin(output, f"{fingerprint(settings, [train, dev], encoder)} {steps} {budget}")
+        claim(output, f"{fingerprint(settings, [train, dev], encoder)} {steps} {budget}")
         for seed in repetitions:
             for strategy in STRATEGIES:
                 simulation.run(seed, strategy)
@@ -226,19 +232,6 @@ def numbers(text: str, option: str) -> list[int]:
     if not all(part.isascii() and part.isdigit() and int(part) for part in parts):
         raise SettingsError(f"{option} is {text!r}, not whole numbers from 1 with commas between them")
     return [int(part) for part in parts]
-
-
-def begin(output: Path, mark: str) -> None:
-    """Make the folder, or see that what it holds is of the same simulation.
-
-    Raises:
-        SettingsError: it is not.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / "mark"
-    if path.exists() and path.read_text() != mark:
-        raise SettingsError(f"{output} holds a simulation with other settings or data: name another --output, or remove it")
-    path.write_text(mark)
 
 
 if __name__ == "__main__":

@@ -54,6 +54,8 @@ from conflict_nlp.modeling import ConflictModel
 from conflict_nlp.precision import half_of
 
 CHECKPOINTS, MARK = "checkpoints", "mark"
+FREE = ("head_dropout", "loss_weights", "encoder_settings")
+"""Fields of a configuration's model that need not be those of a model to go on from; the last are of a bare encoder."""
 
 
 @dataclass
@@ -93,7 +95,8 @@ def main(
         training = documents[: -len(held_out)]
         if init is not None and init_encoder is not None:
             raise SettingsError("--init takes the heads too, and --init-encoder has new ones: give one of them")
-        run = Run(settings, encoder, output, fingerprint(settings, [*train, dev, *map(weights_of, filter(None, (init, init_encoder)))], encoder), init)
+        mark = fingerprint(settings, [*train, dev, *map(weights_of, filter(None, (init, init_encoder)))], encoder)
+        run = Run(settings, encoder, output, f"{mark} the encoder alone" if init_encoder else mark, init)
         if init_encoder is not None:
             run.start_from(init_encoder)
     if run.accelerator.is_main_process:
@@ -134,6 +137,8 @@ class Run:
             self.model, self.tokenizer = load_pretrained(init, self.encoder, merged=False, changes=changes)
             if self.model.label_schema != settings.schema:
                 raise SettingsError(f"{init} was trained with the schema {self.model.label_schema.name}, and {settings.schema.name} is another")
+            if other := [name for name, value in settings.model.items() if name not in FREE and getattr(self.model.config, name) != value]:
+                raise SettingsError(f"{init} has {other[0]} {getattr(self.model.config, other[0])}, and the configuration {settings.model[other[0]]}")
             self.model.config.loss_weights |= settings.model.get("loss_weights", {})
             self.model.config.thresholds = {}  # those it was tuned to would make its first epoch look better than the others
         else:

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from muc4 import extracts
+from muc4 import extracts, load
 from refusing import refusing
 from thresholds import CLUSTER_GRID, GRID, Readings, save
 
-import conflict_nlp
 from conflict_nlp.decoding import Thresholds
 from conflict_nlp.evaluation.ceaf import CeafRee, Extracts, ceaf_ree
 from conflict_nlp.evaluation.ceaf_files import document_key, read_gold
@@ -37,7 +36,7 @@ def main(
     """Tune, and print the score before and after."""
     with refusing():
         known = read_gold(gold)
-        nlp = conflict_nlp.load(model, encoder=encoder, device=device, runtime="torch")
+        nlp = load(model, encoder, device)
         read = dict(texts(gold))
         readings = list(nlp.read(read.values()))
         ids = [document_key(id) for id in read]
@@ -50,7 +49,7 @@ def main(
 
 
 def tune(nlp: Extractor, ids: Sequence[str], readings: Readings, gold: dict[str, Extracts]) -> Thresholds:
-    """The thresholds with the best micro F1; of equals the one nearest to where it was."""
+    """The thresholds with the best micro F1; of equals the one that was there, else the lowest."""
     best = replace(nlp.thresholds, spans={role: nlp.thresholds.spans.get(role, nlp.thresholds.span) for role in MUC4.names})
 
     def value(trial: Thresholds) -> float:

@@ -69,8 +69,12 @@ def batch(
     from conflict_nlp.batch.job import run
     from conflict_nlp.batch.progress import Progress
 
+    if runtime is Runtime.auto and engine is EngineName.ray:
+        raise BatchError("--runtime auto may be another one on each machine of a cluster: name torch or onnx")
+    if runtime is Runtime.onnx and device == "auto":
+        device = "cpu"  # where that runtime computes
     labeller = Labeller(model=model, device=device, batch_tokens=batch_tokens, max_chars=max_chars, half=half, encoder=encoder, runtime=runtime.value)
-    job = _job(inputs, Path(output), labeller, engine is EngineName.ray, (text, id), part_rows, flat)
+    labeller, job = _job(inputs, Path(output), labeller, engine is EngineName.ray, (text, id), part_rows, flat)
     progress = Progress(json_progress)
     make, job = _engine(job, labeller, engine, (workers, threads), ray_address)
     with _until_stopped() as stopped:
@@ -89,7 +93,10 @@ def batch(
 
 def _job(
     inputs: list[str], folder: Path, labeller: Labeller, cluster: bool, names: tuple[str, str | None], part_rows: int, flat: FlatFormat | None
-) -> Job:
+) -> tuple[Labeller, Job]:
+    """The job, and the labeller with what was left to be decided."""
+    from dataclasses import replace
+
     from conflict_nlp.batch.blocks import Columns
     from conflict_nlp.batch.job import Job
     from conflict_nlp.batch.manifest import hash_model
@@ -103,13 +110,15 @@ def _job(
             raise BatchError(f"{folder}: lies in the input {given}, and would be read with it: name a folder outside")
     place, config = locate(labeller.model)
     columns = Columns(names[0], names[1] or "id", names[1] is not None, labeller.max_chars)
-    plan = Plan(find_sources(inputs), columns, Schema.from_dict(config["schema"]), part_rows)
+    plan = Plan(find_sources(inputs, folder), columns, Schema.from_dict(config["schema"]), part_rows)
     # what was labelled in one precision does not go on in another; the actors of a cluster may have devices that this machine has not
     settings = {"runtime": labeller.runtime, "half": labeller.half}
     if not cluster:
         runtime = chosen(labeller.runtime, place, str(resolve_device(labeller.device)), labeller.in_half, False)
         settings = {"runtime": runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": labeller.in_half}
-    return Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
+        if labeller.runtime != runtime:  # were it left open, a worker that cannot have the one would take the other
+            labeller = replace(labeller, runtime=runtime, quantised=runtime == "onnx" and config.get("adapter") is None)
+    return labeller, Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 
 
 def _engine(job: Job, labeller: Labeller, name: EngineName, wanted: tuple[int | None, int | None], ray_address: str | None) -> tuple[Callable[[], Engine], Job]:

@@ -39,6 +39,7 @@ class Labeller:
         views: whether the views of :mod:`conflict_nlp.batch.tables` are added too.
         encoder: see :func:`conflict_nlp.load`.
         runtime: see :func:`conflict_nlp.load`; torch if not said, so that a job gives the same on every machine that it goes on on.
+        quantised: see :func:`conflict_nlp.load`.
     """
 
     model: str | None = None
@@ -51,6 +52,7 @@ class Labeller:
     views: bool = False
     encoder: str | None = None
     runtime: str = "torch"
+    quantised: bool | None = None
 
     def __call__(self, batch: Any) -> Any:
         """Label a batch.
@@ -63,13 +65,16 @@ class Labeller:
             not be labelled, where the others are null.
 
         Raises:
-            ValueError: there is no column of texts.
+            ValueError: there is no column of texts, or it is a single row.
             conflict_nlp.ModelError: the model cannot be loaded.
         """
         columns, add = _adapted(batch)
         if self.text not in columns:
             raise ValueError(f"there is no column {self.text!r}, only {', '.join(map(str, columns))}: name the texts' column with text=")
-        return add(self._label(columns[self.text]()))
+        texts = columns[self.text]()
+        if isinstance(texts, str | bytes):
+            raise ValueError(f"{self.text!r} is one text, not a column of them: give rows in batches, as datasets does with batched=True")
+        return add(self._label(texts))
 
     def in_pandas(self, frames: Iterator[Any]) -> Iterator[Any]:
         """Label data frames as they come, for Spark's ``mapInPandas``."""
@@ -105,7 +110,7 @@ class Labeller:
     @property
     def extractor(self) -> Extractor:
         """The model of this process; loaded on first use."""
-        key = repr((self.model, self.encoder, self.device, self.thresholds, self.half, self.runtime))
+        key = repr((self.model, self.encoder, self.device, self.thresholds, self.half, self.runtime, self.quantised))
         extractor = _extractors.get(key)
         return extractor if extractor is not None else self._loaded(key)
 
@@ -114,9 +119,7 @@ class Labeller:
             if key not in _extractors:
                 from conflict_nlp.extractor import load
 
-                extractor = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, half=self.in_half, runtime=self.runtime)
-                list(extractor.windower.windows("a"))  # settles the tokenizer's options before threads share it
-                _extractors[key] = extractor
+                _extractors[key] = load(self.model, self.encoder, self.device, self.thresholds, self.in_half, self.runtime, self.quantised)
             return _extractors[key]
 
     def _label(self, values: Sequence[Any]) -> dict[str, pyarrow.Array]:

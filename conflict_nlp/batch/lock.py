@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a folder; the system lets it go with the process, however that ends.
 
     Raises:
-        BatchError: another process holds it, or the folder cannot be written to.
+        BatchError: another process holds it, or the folder cannot be written to or locked.
     """
     path = folder / ".lock"
     try:
@@ -44,6 +45,8 @@ def _lock(file: IO[bytes]) -> bool:
             import fcntl
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return False
+        raise BatchError(f"{file.name}: its file system cannot lock files ({error.strerror or error}): name a folder on another one") from error
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from conflict_nlp.batch import json_fields
 from conflict_nlp.batch.blocks import Block, Columns, Row, gather
 from conflict_nlp.batch.errors import BatchError
-from conflict_nlp.batch.sources import Source, packing
+from conflict_nlp.batch.sources import Source, is_local, packing
 from conflict_nlp.formats.files import MAX_RECORD, decode, raw_lines
 from conflict_nlp.formats.jsonl import load
 
@@ -39,7 +40,10 @@ def opened(source: Source) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         raise BatchError(f"{source.path}: cannot be read: {error.strerror or error}") from error
     with raw:
         how = packing(source.path)
-        yield (raw if how is None else io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), how)), raw)
+        if how is not None:
+            yield io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), how)), raw
+        else:  # the files of most places cannot read a line up to a length
+            yield (raw if is_local(source.files) else io.BufferedReader(raw)), raw
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,7 @@ class Texts:
         read = 0
         for number, (name, path) in enumerate(zip(self.source.names, self.source.paths, strict=True), 1):
             one = Source(name, "texts", self.source.files, (path,), (name,), 0)
-            id = name[: name.lower().rindex(".txt")]
+            id = re.sub(r"\.txt(\.\w+)?$", "", name, flags=re.IGNORECASE)
             with opened(one) as (file, raw):
                 try:
                     content = file.read(4 * self.columns.max_chars + 1)

@@ -49,15 +49,17 @@ class Fingerprint:
     digest: str
 
 
-def find_sources(inputs: Sequence[str]) -> list[Source]:
+def find_sources(inputs: Sequence[str], apart: Path | None = None) -> list[Source]:
     """The sources that the command's arguments name, in that order, the files of a folder or glob in the order of their names.
+
+    A glob passes over what lies in the folder ``apart``, the output of a job that it may reach.
 
     Raises:
         BatchError: there is nothing, or something that cannot be read.
     """
     found: list[tuple[Any, str]] = []
     for given in inputs:
-        found += _expand(given)
+        found += _expand(given, apart)
     if len({path for _, path in found}) < len(found):
         twice = next(path for i, (_, path) in enumerate(found) if any(path == other for _, other in found[:i]))
         raise BatchError(f"{twice}: named twice")
@@ -139,7 +141,7 @@ def would_read(folder: Path, other: Path) -> bool:
     return all(map(_is_data, parts))
 
 
-def _expand(given: str) -> list[tuple[Any, str]]:
+def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
     from fsspec.core import url_to_fs
 
     try:
@@ -152,6 +154,8 @@ def _expand(given: str) -> list[tuple[Any, str]]:
         if files.exists(path):
             return [(files, path)]
         globbed = sorted(files.glob(path)) if any(c in path for c in "*?[") else []
+        if apart is not None and is_local(files):
+            globbed = [match for match in globbed if not Path(match).resolve().is_relative_to(apart.resolve())]
         matches = [(files, found) for match in globbed for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
     except BatchError:
         raise
@@ -227,12 +231,13 @@ def _size(files: Any, path: str) -> int:
         raise BatchError(f"{path}: is gone or cannot be read: {error.strerror or error}") from error
 
 
-def _short_names(paths: Sequence[str]) -> list[str]:
-    """The paths below the folder that all of them share."""
+def _short_names(given: Sequence[str]) -> list[str]:
+    """The paths below the folder that all of them share, with what is no character of Unicode written out."""
+    paths = [path.encode("utf-8", "backslashreplace").decode() for path in given]
     if len(paths) == 1:
         return [PurePosixPath(paths[0]).name]
     try:
         shared = PurePosixPath(os.path.commonpath([str(PurePosixPath(path).parent) for path in paths]))
     except ValueError:  # of a bucket and of this machine
-        return list(paths)
+        return paths
     return [str(PurePosixPath(path).relative_to(shared)) for path in paths]

@@ -98,7 +98,7 @@ class Worker:
     def _gone(self) -> BatchError:
         self._process.join(5)
         code = self._process.exitcode
-        why = "killed, by the system for its memory perhaps: fewer --workers need less" if code == -signal.SIGKILL else f"exit code {code}"
+        why = "killed, by the system for its memory perhaps: fewer --workers need less" if code == -getattr(signal, "SIGKILL", 9) else f"exit code {code}"
         return BatchError(f"a worker process ended ({why})")
 
 

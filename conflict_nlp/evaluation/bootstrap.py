@@ -2,7 +2,8 @@
 
 Documents are the unit that is resampled, since errors within one are not independent. Intervals are percentile intervals
 (Efron and Tibshirani 1993). The test is the paired bootstrap of Koehn (2004) in the two-sided, centred form of
-Berg-Kirkpatrick et al. (2012). Counts of documents are sufficient, so that a resample is a weighted sum of them.
+Berg-Kirkpatrick et al. (2012). Counts of documents are sufficient, so that a resample is a weighted sum of them. One in which there is nothing to
+find and nothing was found says nothing of that score, and is left out for it.
 """
 
 from __future__ import annotations
@@ -61,10 +62,10 @@ def compare(first: Statistics, second: Statistics, resamples: int = RESAMPLES, l
     found = {}
     for name, sample in samples.items():
         observed = float(one[name] - other[name])
-        differences = sample - others[name]
+        differences = (both := sample - others[name])[~np.isnan(both)]
         # under the null the resampled differences are centred at 0; the tolerance keeps equal differences equal in floating point
         extreme = int(np.sum(np.abs(differences - observed) >= abs(observed) - 1e-9))
-        found[name] = Difference(observed, _percentiles(differences, level), (1 + extreme) / (1 + resamples))
+        found[name] = Difference(observed, _percentiles(differences, level), (1 + extreme) / (1 + len(differences)))
     return found
 
 
@@ -74,7 +75,7 @@ def _resampled(measures: tuple[Measure, ...], sides: list[Floats], resamples: in
     for weights in _weights(len(sides[0]), resamples, seed):
         for side, part in zip(sides, parts, strict=True):
             part.append((weights @ side.reshape(len(side), -1)).reshape(len(weights), len(measures), 4))
-    return [dict(values(measures, np.concatenate(part))) for part in parts]
+    return [dict(values(measures, np.concatenate(part), empty=np.nan)) for part in parts]
 
 
 def _weights(documents: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -87,7 +88,8 @@ def _weights(documents: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def _percentiles(sample: Floats, level: float) -> Interval:
-    low, high = np.percentile(sample, [50 * (1 - level), 50 * (1 + level)])
+    told = sample[~np.isnan(sample)]
+    low, high = np.percentile(told if len(told) else [100.0], [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(low), float(high))
 
 

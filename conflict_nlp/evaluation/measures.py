@@ -91,23 +91,23 @@ def collect(alignments: Sequence[Alignment], counters: Sequence[Counter], schema
     return Statistics(tuple(index), counts)
 
 
-def values(measures: Sequence[Measure], totals: Floats) -> Iterator[tuple[str, Floats]]:
+def values(measures: Sequence[Measure], totals: Floats, empty: float = 100.0) -> Iterator[tuple[str, Floats]]:
     """Named scores from summed counts of shape (…, measures, 4); every score has the leading shape.
 
     A measure of all labels gives ``NAME_precision``, ``NAME_recall`` and ``NAME_f1`` (micro), one of a label ``NAME_f1_LABEL``; those of
-    labels give ``NAME_macro_f1``, the mean over the labels that occur. Nothing to find and nothing found is 100.
+    labels give ``NAME_macro_f1``, the mean over the labels that occur. Nothing to find and nothing found is ``empty``.
     """
     labelled: dict[str, list[tuple[Floats, Floats]]] = {}
     for number, measure in enumerate(measures):
         hits, predicted, found, gold = (totals[..., number, k] for k in range(4))
         occurs = np.asarray(predicted + gold > 0)
         if measure.kind == "accuracy":
-            yield f"{measure.name}_accuracy", np.where(occurs, ratio(hits, predicted), 100.0)
+            yield f"{measure.name}_accuracy", np.where(occurs, ratio(hits, predicted), empty)
         elif measure.kind == "error":
             yield f"{measure.name}_error", ratio(hits, predicted) / 100.0
         else:
-            precision, recall = (np.where(occurs, r, 100.0) for r in (ratio(hits, predicted), ratio(found, gold)))
-            f1 = harmonic(precision, recall)
+            precision, recall = (np.where(occurs, r, empty) for r in (ratio(hits, predicted), ratio(found, gold)))
+            f1 = np.where(occurs, harmonic(precision, recall), empty)
             if measure.label is None:
                 yield f"{measure.name}_precision", precision
                 yield f"{measure.name}_recall", recall
@@ -117,8 +117,8 @@ def values(measures: Sequence[Measure], totals: Floats) -> Iterator[tuple[str, F
                 yield f"{measure.name}_f1_{measure.label}", f1
     for name, parts in labelled.items():
         number_of_labels = sum((occurs for _, occurs in parts), np.zeros(totals.shape[:-2]))
-        summed = sum((f1 * occurs for f1, occurs in parts), np.zeros(totals.shape[:-2]))
-        yield f"{name}_macro_f1", np.where(number_of_labels > 0, summed / np.maximum(number_of_labels, 1), 100.0)
+        summed = sum((np.where(occurs > 0, f1, 0.0) for f1, occurs in parts), np.zeros(totals.shape[:-2]))
+        yield f"{name}_macro_f1", np.where(number_of_labels > 0, summed / np.maximum(number_of_labels, 1), empty)
 
 
 def ratio(part: Floats, whole: Floats) -> Floats:

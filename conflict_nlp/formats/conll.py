@@ -23,6 +23,7 @@ from conflict_nlp.schema import Schema
 
 _TAG = re.compile(r"O|[BIESLUM]-(.+)")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")  # of a token in CoNLL-U
+_NUMERALS = ("CD", "NUM")  # parts of speech
 _COMMENT = re.compile(r"#\s*(text|id|newdoc id|sent_id)\s*=\s*(.*)")
 
 
@@ -73,6 +74,7 @@ class _Block:
     first: int
     id: str | None = None
     text: str | None = None
+    texts: list[str] = field(default_factory=list)
     own: bool = False
     headed: bool = False
     rows: list[list[str]] = field(default_factory=list)
@@ -90,6 +92,10 @@ class _Block:
             return Record(where, problems=tuple(self.problems))
         if not self.headed:
             self._take_numbers()
+        else:  # a file of ours, in which texts and ids are quoted
+            self.texts = [_unquoted(text) for text in self.texts]
+            self.id = None if self.id is None else _unquoted(self.id)
+        self.text = " ".join(self.texts) if self.texts else None
         places = self._places()
         if places is None:
             return Record(where, problems=("the tokens are not those of the text in the comment",))
@@ -109,7 +115,9 @@ class _Block:
         if not self.rows or not all(len(row) > 2 and _NUMBER.fullmatch(row[0]) for row in self.rows):
             return
         numbers = [int(row[0]) for row in self.rows if row[0].isdigit()]
-        if numbers[:1] != [1] or len(numbers) < 2 or not all(after in (before + 1, 1) for before, after in pairwise(numbers)):
+        if numbers[:1] != [1] or not all(after in (before + 1, 1) for before, after in pairwise(numbers)):
+            return
+        if len(numbers) == 1 and (_TAG.fullmatch(self.rows[0][1]) or self.rows[0][1] in _NUMERALS):  # the one token is a 1
             return
         rows: list[list[str]] = []
         lines: list[int] = []
@@ -175,15 +183,15 @@ def _blocks(path: Path) -> Iterator[_Block]:
 
 
 def _take(block: _Block, line: Line, text: str) -> None:
-    # a token may be "#": only what is like a comment and has no columns is one
-    if text.startswith("#") and "\t" not in text and (text.startswith("# newdoc") or text.startswith("# columns") or _COMMENT.match(text)):
+    # a token may be "#": what has no columns and no tag is a comment
+    comment = _COMMENT.match(text)
+    if text.startswith("#") and "\t" not in text and (comment or not _TAG.fullmatch(text.split()[-1])):
         block.own = block.own or text.startswith("# newdoc")
         block.headed = block.headed or text.startswith("# columns")
-        comment = _COMMENT.match(text)
         if comment is not None and comment[1] == "text":  # in CoNLL-U that of a sentence
-            block.text = _unquoted(comment[2]) if block.text is None else f"{block.text} {_unquoted(comment[2])}"
+            block.texts.append(comment[2])
         elif comment is not None and block.id is None:
-            block.id = _unquoted(comment[2])
+            block.id = comment[2]
         return
     block.rows.append(text.split("\t") if "\t" in text else text.split())
     block.numbers.append(line.number)

@@ -12,7 +12,7 @@ import typer
 
 from conflict_nlp.document import Document
 from conflict_nlp.formats.base import Format
-from conflict_nlp.formats.files import FormatError, encode, replacing
+from conflict_nlp.formats.files import FormatError, encode, is_stream, replacing
 from conflict_nlp.formats.labelstudio_config import labeling_config
 from conflict_nlp.formats.records import Record
 from conflict_nlp.formats.registry import get, guess_input, guess_output
@@ -101,4 +101,4 @@ def convert(
         raise typer.Exit(2) from None
     for line in conversion.lines(read, write):
         typer.echo(line, err=True)
-    typer.echo(f"{conversion.documents} documents from {source} ({read.name}) to {target} ({write.name})")
+    typer.echo(f"{conversion.documents} documents from {source} ({read.name}) to {target} ({write.name})", err=is_stream(target))

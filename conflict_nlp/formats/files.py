@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import shutil
+import stat
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -110,23 +111,34 @@ def _line(number: int, content: bytes) -> Line:
         return Line(number, None, str(error))
 
 
+DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+
+
+def is_stream(path: PathLike) -> bool:
+    """Whether what is written there goes on elsewhere: a pipe or device, or what a descriptor of the process leads to, ``/dev/stdout`` say."""
+    target = Path(path)
+    return (target.exists() and not target.is_file() and not target.is_dir()) or str(target.absolute()).startswith(DESCRIPTORS)
+
+
 @contextmanager
 def replacing(path: PathLike) -> Iterator[IO[bytes]]:
     """A file to write that takes the place of ``path`` when all went well; until then, and after an error, ``path`` is as it was.
 
-    What is no file, a pipe or a device, is written as it goes.
+    What is no file, a pipe or a device, is written as it goes. A file that is there keeps its permissions.
 
     Raises:
         FormatError: the folder cannot be written to.
     """
-    target = Path(path)
-    if target.exists() and not target.is_file() and not target.is_dir():
+    target, packed_up = Path(path), Path(path).suffix == ".gz"
+    if is_stream(target):
         try:
-            with target.open("wb") as stream:
+            with target.open("ab" if target.is_file() else "wb") as stream:
                 yield stream
         except OSError as error:
             raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error
         return
+    target = target.resolve()  # what a link leads to is replaced, and not the link
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name[:80]}.", suffix=".part", dir=target.parent)
     except OSError as error:
@@ -134,12 +146,12 @@ def replacing(path: PathLike) -> Iterator[IO[bytes]]:
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as raw:
-            if target.suffix == ".gz":
+            if packed_up:
                 with gzip.GzipFile(fileobj=raw, mode="wb", filename="", mtime=0) as packed:
                     yield cast(IO[bytes], packed)
             else:
                 yield raw
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
         _remove(temporary)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from conflict_nlp.batch.tables import view_name
 from conflict_nlp.document import Document
 from conflict_nlp.formats.base import Carries, Format, declared_only
 from conflict_nlp.formats.files import FormatError, encode, printable, replacing, replacing_folder
@@ -179,13 +180,30 @@ def _label_names(dataset: Any, schema: Schema) -> Sequence[str]:
 
 def _record(where: str, given: dict[str, Any], names: Sequence[str], schema: Schema) -> Record:
     try:
-        meta = json.loads(given.get("meta") or "{}")
+        meta, dropped = _fields(given, schema)
         spans = [_native(span, names, schema) for span in given.get("spans") or ()]
         links = [{key: value for key, value in link.items() if value is not None} for link in given.get("links") or ()]
         head = {} if given.get("id") is None else {"id": given["id"]}
-        return Record(where, {**head, "text": given.get("text"), "spans": spans, "links": links, **meta})
+        return Record(where, {**head, "text": given.get("text"), "spans": spans, "links": links, **meta}, dropped=dropped)
     except (ValueError, TypeError, AttributeError, IndexError) as error:
         return Record(where, problems=(f"not a row of documents: {error}",))
+
+
+def _fields(given: Mapping[str, Any], schema: Schema) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The fields of a document that the other columns of a row make, and what they cannot hold."""
+    meta = given.get("meta")
+    fields = json.loads(meta or "{}") if isinstance(meta, str | None) else {"meta": meta}
+    derived = {"id", "text", "spans", "links", "meta", "incidents", *map(view_name, schema.anchors)}  # the latter of a batch job
+    dropped = []
+    for name, value in given.items():
+        if name in derived or value is None:
+            continue
+        try:
+            dump(value)
+            fields[name] = value
+        except FormatError:
+            dropped.append(f"the column {name!r}")
+    return fields, tuple(dropped)
 
 
 def _native(span: dict[str, Any], names: Sequence[str], schema: Schema) -> dict[str, Any]:

@@ -104,6 +104,8 @@ def json_lines(path: PathLike) -> Iterator[tuple[str, dict[str, Any] | None, str
 
 def _records(path: PathLike) -> Iterator[Record]:
     for where, data, problem in json_lines(path):
+        if data is not None and isinstance(data.get("id"), int) and not isinstance(data["id"], bool):
+            data["id"] = str(data["id"])  # as pandas and databases write them
         yield Record(where, data, (problem,) if problem else ())
 
 

@@ -18,6 +18,7 @@ from conflict_nlp.formats.records import Record, empty
 from conflict_nlp.formats.tokens import covered, tokenize
 from conflict_nlp.schema import Schema
 
+_TASK = {"id", "text", "tokens", "spans", "relations", "meta", "answer", "options", "accept", "config"}  # keys that are Prodigy's
 _OWN = {"start", "end", "label", "token_start", "token_end", "id", "text", "source", "input_hash", "type", "color"}
 
 
@@ -95,7 +96,8 @@ def _record(where: str, task: Mapping[str, Any], schema: Schema) -> Record:
             continue
         link = {"anchor": ends[0], "argument": ends[1]}
         links.append(link if relation.get("score") is None else {**link, "score": relation["score"]})
-    fields = {key: value for key, value in meta.items() if key not in ("text", "spans", "links", "id")}
+    around = {key: value for key, value in task.items() if key not in _TASK and not key.startswith("_")}
+    fields = {key: value for key, value in {**around, **meta}.items() if key not in ("text", "spans", "links", "id")}
     id = task.get("id", meta.get("id"))
     head = {} if id is None else {"id": str(id) if isinstance(id, int) else id}
     return Record(where, {**head, "text": task.get("text"), "spans": spans, "links": links, **fields}, dropped=tuple(sorted(dropped)))

@@ -47,7 +47,7 @@ def chosen(runtime: str, folder: Path, device: str, half: bool, quantised: bool)
 
 def _against(device: str, half: bool) -> str | None:
     if device not in ("auto", "cpu"):
-        return f"computes on the CPU, not on {device}: leave out the device"
+        return f"computes on the CPU, not on {device}: give device cpu"
     if half:
         return "has no half precision: leave out half, or have 8-bit integers"
     return None

@@ -49,7 +49,7 @@ class OnnxModel:
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], quantised: bool = False, encoder: str | PathLike[str] | None = None) -> None:
-        self.folder, self.quantised, self.encoder_source = folder, quantised, encoder
+        self.folder, self.quantised, self.encoder_source = folder.absolute(), quantised, encoder  # a copy may start elsewhere
         self.config = Settings(config.get("window", WINDOW), config.get("overlap", OVERLAP), dict(config.get("thresholds") or {}))
         self.label_schema = Schema.from_dict(config["schema"])
         self.slots = attribute_slots(self.label_schema)
