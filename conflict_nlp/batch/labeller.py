@@ -119,7 +119,8 @@ class Labeller:
             if key not in _extractors:
                 from conflict_nlp.extractor import load
 
-                _extractors[key] = load(self.model, self.encoder, self.device, self.thresholds, self.in_half, self.runtime, self.quantised)
+                how: dict[str, Any] = {"runtime": self.runtime, "quantised": self.quantised, "half": self.in_half}
+                _extractors[key] = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, **how)
             return _extractors[key]
 
     def _label(self, values: Sequence[Any]) -> dict[str, pyarrow.Array]:
