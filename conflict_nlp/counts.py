@@ -92,17 +92,18 @@ _NONE = re.compile(
 _PART = re.compile(
     r"\b(?:half|thirds?|quarters?|most|some|any|many|several|few|part|number|majority) of (?:the|its|their|his|her|these|those|all|our)\b", re.IGNORECASE
 )
-_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b1 (?:in|out of) \d|\b\d+ (?:in|out of) (?:every \d|100?\b)", re.IGNORECASE)
+_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b1 (?:in|out of) \d|\b\d+ in \d{1,2}\b|\b\d+ (?:in|out of) (?:every \d|100?\b)", re.IGNORECASE)
 _MULTITUDE = re.compile(
     r"\b(?:several|few|many|some|couple(?: of)?) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores) of\b"
     r"|^hundred of\b|\b(?:tens|hundreds|thousands|millions)\b",
     re.IGNORECASE,
 )
+_GROUP = r"(?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|column|convoy|platoon|patrol|squad|unit|(?-i:party))"
 _VAGUE = re.compile(
     r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people))\b"
-    r"|(?:^(?:a|an|the) (?:(?!of\b)[\w-]+ ){0,2}?|\b(?:unknown|unspecified|undetermined|unidentified|untold|large|small|great) )"
-    r"(?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|host|column|convoy|platoon|patrol|squad|unit|(?-i:party))s?\b"
-    r"(?=$|\W*(?:[,;.]|(?:of|from|that|who|which|in|at|on|near|with|by|were|was)\b))",
+    rf"|\b(?:unknown|unspecified|undetermined|unidentified|untold|large|small|great) {_GROUP}s?\b"
+    rf"|^(?:a|an|the) (?:(?:(?!(?:of|on|in|at|from|with|and)\b)[\w-]+ ){{0,2}}?{_GROUP}|host)s?\b"
+    r"(?=$|\W*(?:[,;.]|(?:of|from|that|who|which|in|inside|outside|at|on|near|with|by|were|was|\w+ing|\w+ed)\b))",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(
@@ -112,7 +113,7 @@ _FEW = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|(
 _SHARED_UNIT = re.compile(rf"\b({_FEW}) (to|or) ({_FEW}) (hundred|thousand|million)\b", re.IGNORECASE)  # text2num reads it with the second alone
 _NUMBER = re.compile(
     r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:[, \u00a0\u202f]\d{3}){1,4})|(?P<plain>\d{1,15}(?:\.\d+)?))"
-    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000)\b|(?P<letter>[km])\b(?!-))?"
+    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000)\b|\s*(?P<letter>(?<=\d)[km]\b|[km]\b(?!-)))?"
     r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
     re.IGNORECASE,
 )
@@ -128,22 +129,22 @@ _AFTER = re.compile(
 )
 _RANGE = re.compile(r"^\s*(?:to|or|and|-)\s*$", re.IGNORECASE)
 _LABEL_BEFORE = re.compile(
-    rf"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|[A-Za-z]-|\b{_MONTH}"
+    rf"(?:\baged?|\bResolution|\bNo\.?|\bnumber|\bRoute|\bUnit|(?<!\d)[A-Za-z]-|\b{_MONTH}"
     r"|\b(?:child|children|girls?|boys?|minors|youths?|man|men|woman|women|people|persons?) (?:under|over|below|above|of))\s*$"
 )
 _LABEL_AFTER = re.compile(
     rf"-?\s?(?:(?:years?|months?|weeks?|days?|hours?)[ -]old|mm\b|km\b|wheeler|something\b|{_MONTH}"
     r"|(?:[A-Z]\w+ )?(?:Battalion|Brigade|Division|Regiment|Squadron))"
 )
-_YEAR = re.compile(r"\b(?:of|in|since)\s*$")
+_YEAR = re.compile(r"\b(of|in|since)\s*$")
 _PAIR = re.compile(r"\b(?:(?:a|the|married|young|elderly)\s+(?:\w+\s+){0,2}(?:couple|pair|duo)|twins|both)\b", re.IGNORECASE)
 _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|\w+-year-old)\b", re.IGNORECASE)
 _CONJUNCT = re.compile(r"\s*,(?!\d{3}\b)\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
 _AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,(?!\d)|$))")  # a boy, 12; two boys, 12 and 14
-_INCLUDING = re.compile(r",?\s+(?:including|among them)\b.*", re.IGNORECASE)
+_INCLUDING = re.compile(r",?\s+including\b.*|,\s+among them\b.*", re.IGNORECASE)
 _DETAIL = re.compile(r"\b(?:of (?:them|whom)|among them)\b", re.IGNORECASE)
-_KIN = re.compile(r"(?:his|her|their|its)\s+(?P<number>\d+)?\s*(?:[\w-]+\s+){0,2}(?P<noun>\w+)$", re.IGNORECASE)
+_KIN = re.compile(r"(?:his|her|their|its)\s+(?:(?P<number>\d+)\s+(?!(?:year|month|week|day)s?[ -]old))?(?:[\w-]+\s+){0,3}(?P<noun>\w+)$", re.IGNORECASE)
 
 
 def parse(text: str) -> Count:
@@ -174,11 +175,16 @@ def _digits(text: str) -> str:
     """Number words as digits; fractions and "a dozen" are numbers that text2num leaves alone."""
     words = _FRACTION.sub(_fraction, text)
     words = re.sub(r"\b(?:a|one) (dozen|hundred|thousand|million) and a half\b", r"1.5 \1", words, flags=re.IGNORECASE)
-    words = _SHARED_UNIT.sub(r"\1 \4 \2 \3 \4", words)
+    words = _SHARED_UNIT.sub(_each_with_its_unit, words)
     words = re.sub(r"\b(?:a|another|a further) (dozen|score)\b", r"1 \1", words, flags=re.IGNORECASE)
     words = re.sub(r"\b(?:a|another|a further) (hundred|thousand|million)\b", r"one \1", words, flags=re.IGNORECASE)
     words = re.sub(r"-(?=(?:member|strong|odd)\b)|(?<=[A-Za-z])-(?=(?:one|two|three|four|five|six|seven|eight|nine)\b)", " ", words)
     return str(alpha2digit(words, "en", threshold=0))
+
+
+def _each_with_its_unit(match: re.Match[str]) -> str:
+    low, high = (int(alpha2digit(match[number].lower(), "en", threshold=0)) for number in (1, 3))
+    return f"{match[1]} {match[4]} {match[2]} {match[3]} {match[4]}" if low < high else match[0]
 
 
 def _fraction(match: re.Match[str]) -> str:
@@ -198,7 +204,7 @@ def _stated(digits: str, text: str) -> Count:
         second, high = numbers[1], _value(numbers[1])
         joint = digits[first.end() : second.start()]
         between = re.search(r"\b(?:between|from)\s*$", digits[: first.start()], re.IGNORECASE)
-        if _factor(first) == 1 and _RANGE.match(joint):
+        if _factor(first) == 1 and low < high // _factor(second) and _RANGE.match(joint):
             low *= _factor(second)  # 200 to 300 thousand
         ranged = _RANGE.match(joint) and (between or joint.strip().lower() != "and")
         if low < high <= LIMIT and (ranged or (bound == "least" and _bound(digits, second) == "most")):
@@ -231,7 +237,8 @@ def _factor(match: re.Match[str]) -> int:
 def _is_label(text: str, match: re.Match[str]) -> bool:
     """A number that names instead of counting: the 1st Brigade, a 12-year-old girl, aged 30, Resolution 242, of 1927."""
     before, after = text[: match.start()], text[match.end() :]
-    year = _YEAR.search(before) and re.fullmatch(r"(?:19|20)\d\d", match[0]) and re.match(r"\s*(?:[^\w\s]|$)", after)
+    since = _YEAR.search(before)
+    year = since and re.fullmatch(r"(?:19|20)\d\d", match[0]) and (since[1] != "of" or re.match(r"\s*(?:[^\w\s]|$)", after))
     return bool(year or _LABEL_BEFORE.search(before) or _LABEL_AFTER.match(after) or (re.search(r"\(\s*$", before) and re.match(r"\s*\)", after)))
 
 

@@ -118,8 +118,8 @@ def test_a_glob_passes_over_the_output(tmp_path):
     for name in ("a", "labelled/b"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         write_jsonl(tmp_path / f"{name}.jsonl", [{"id": name, "text": "raid"}])
-    for pattern in ("*", "**/*.jsonl"):
-        assert [source.names for source in find_sources([str(tmp_path / pattern)], tmp_path / "labelled")] == [("a.jsonl",)]
+    for pattern in (tmp_path / "*", tmp_path / "**/*.jsonl", f"{tmp_path}*"):
+        assert [source.names for source in find_sources([str(pattern)], tmp_path / "labelled")] == [("a.jsonl",)]
 
 
 def test_names_that_are_no_unicode(tmp_path):

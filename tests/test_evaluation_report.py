@@ -82,6 +82,7 @@ def test_a_label_that_a_resample_lacks_says_nothing_in_it() -> None:
     assert compare(perfect, counted)["span_exact_f1_ATTACKER"].interval == Interval(100, 100)
     nothing = statistics(align(gold[1:], gold[1:]))
     assert all(interval == Interval(100, 100) for name, interval in intervals(nothing).items() if name.endswith("_f1"))
+    assert {(d.value, d.interval) for name, d in compare(nothing, nothing).items() if name.endswith("_f1")} == {(0, Interval(0, 0))}
 
 
 def test_bootstrap_is_reproducible_and_refuses_nothing() -> None:

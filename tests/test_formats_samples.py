@@ -135,6 +135,11 @@ def test_conll_u_with_other_comments_and_sentences_of_one_word(tmp_path: Path) -
     assert (second.text, marked(second)) == ("Baidoa", [("LOC", "Baidoa")])
     (tmp_path / "a.conll").write_text("1 CD B-LOC\n# O B-LOC\n")  # words
     assert collect(get("conll").read(tmp_path / "a.conll", schema), schema)[0].text == "1 #"
+    (tmp_path / "a.conll").write_text("#Gaza B-LOC NNP\nfell O VBD\n")
+    assert marked(collect(get("conll").read(tmp_path / "a.conll", schema), schema)[0]) == [("LOC", "#Gaza")]
+    odd = Schema("odd", (Label("PER"), Label("E-MAIL")))
+    get("conll").write(tmp_path / "a.conll", [first], odd)
+    assert collect(get("conll").read(tmp_path / "a.conll", odd), odd)[0].text == first.text
 
 
 def test_tags_of_other_schemes_are_read_or_told(tmp_path: Path) -> None:

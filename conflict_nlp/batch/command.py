@@ -102,7 +102,8 @@ def _job(
     from conflict_nlp.batch.manifest import hash_model
     from conflict_nlp.batch.plan import Plan
     from conflict_nlp.batch.sources import find_sources, would_read
-    from conflict_nlp.loading import locate, resolve_device
+    from conflict_nlp.loading import ModelError, locate, resolve_device
+    from conflict_nlp.onnx.files import graphs
     from conflict_nlp.schema import Schema
 
     for given in inputs:
@@ -115,9 +116,15 @@ def _job(
     settings = {"runtime": labeller.runtime, "half": labeller.half}
     if not cluster:
         runtime = chosen(labeller.runtime, place, str(resolve_device(labeller.device)), labeller.in_half, False)
+        quantised = runtime == "onnx" and config.get("adapter") is None
+        if labeller.runtime == "auto" and runtime == "onnx":
+            try:
+                graphs(place, quantised, labeller.encoder)
+            except ModelError:
+                runtime, quantised = "torch", False
         settings = {"runtime": runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": labeller.in_half}
         if labeller.runtime != runtime:  # were it left open, a worker that cannot have the one would take the other
-            labeller = replace(labeller, runtime=runtime, quantised=runtime == "onnx" and config.get("adapter") is None)
+            labeller = replace(labeller, runtime=runtime, quantised=quantised)
     return labeller, Job(plan, folder, labeller.model or "the embedded model", hash_model(place), settings, tuple(inputs), flat)
 
 

@@ -154,9 +154,9 @@ def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
         if files.exists(path):
             return [(files, path)]
         globbed = sorted(files.glob(path)) if any(c in path for c in "*?[") else []
-        if apart is not None and is_local(files):
-            globbed = [match for match in globbed if not Path(match).resolve().is_relative_to(apart.resolve())]
         matches = [(files, found) for match in globbed for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
+        if apart is not None and is_local(files):
+            matches = [(files, found) for _, found in matches if not Path(found).resolve().is_relative_to(apart.resolve())]
     except BatchError:
         raise
     except Exception as error:  # those of a bucket's client are of its own kinds

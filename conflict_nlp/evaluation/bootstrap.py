@@ -65,7 +65,7 @@ def compare(first: Statistics, second: Statistics, resamples: int = RESAMPLES, l
         differences = (both := sample - others[name])[~np.isnan(both)]
         # under the null the resampled differences are centred at 0; the tolerance keeps equal differences equal in floating point
         extreme = int(np.sum(np.abs(differences - observed) >= abs(observed) - 1e-9))
-        found[name] = Difference(observed, _percentiles(differences, level), (1 + extreme) / (1 + len(differences)))
+        found[name] = Difference(observed, _percentiles(differences, level, observed), (1 + extreme) / (1 + len(differences)))
     return found
 
 
@@ -87,9 +87,10 @@ def _weights(documents: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=number * documents).reshape(number, documents).astype(np.float64)
 
 
-def _percentiles(sample: Floats, level: float) -> Interval:
+def _percentiles(sample: Floats, level: float, empty: float = 100.0) -> Interval:
+    """The interval of what is a number in a sample; where nothing is, ``empty`` alone."""
     told = sample[~np.isnan(sample)]
-    low, high = np.percentile(told if len(told) else [100.0], [50 * (1 - level), 50 * (1 + level)])
+    low, high = np.percentile(told if len(told) else [empty], [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(low), float(high))
 
 

@@ -183,9 +183,9 @@ def _blocks(path: Path) -> Iterator[_Block]:
 
 
 def _take(block: _Block, line: Line, text: str) -> None:
-    # a token may be "#": what has no columns and no tag is a comment
+    # a token may begin with "#": what has no columns and no tag is a comment
     comment = _COMMENT.match(text)
-    if text.startswith("#") and "\t" not in text and (comment or not _TAG.fullmatch(text.split()[-1])):
+    if text.startswith("#") and "\t" not in text and (comment or text.startswith(("# newdoc", "# columns")) or not any(map(_TAG.fullmatch, text.split()[1:]))):
         block.own = block.own or text.startswith("# newdoc")
         block.headed = block.headed or text.startswith("# columns")
         if comment is not None and comment[1] == "text":  # in CoNLL-U that of a sentence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -111,13 +112,13 @@ def _line(number: int, content: bytes) -> Line:
         return Line(number, None, str(error))
 
 
-DESCRIPTORS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
+_DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|/(?:dev|proc/self)/fd/(?P<number>\d+)")
 
 
 def is_stream(path: PathLike) -> bool:
     """Whether what is written there goes on elsewhere: a pipe or device, or what a descriptor of the process leads to, ``/dev/stdout`` say."""
     target = Path(path)
-    return (target.exists() and not target.is_file() and not target.is_dir()) or str(target.absolute()).startswith(DESCRIPTORS)
+    return (target.exists() and not target.is_file() and not target.is_dir()) or _DESCRIPTOR.fullmatch(str(target.absolute())) is not None
 
 
 @contextmanager
@@ -132,7 +133,10 @@ def replacing(path: PathLike) -> Iterator[IO[bytes]]:
     target, packed_up = Path(path), Path(path).suffix == ".gz"
     if is_stream(target):
         try:
-            with target.open("ab" if target.is_file() else "wb") as stream:
+            # what is one of the process's own is gone on with where it stands
+            own = _DESCRIPTOR.fullmatch(str(target.absolute()))
+            number = None if own is None else int(own["number"] or {"stdout": 1, "stderr": 2}[own["name"]])
+            with target.open("wb") if number is None else os.fdopen(os.dup(number), "wb") as stream:
                 yield stream
         except OSError as error:
             raise FormatError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -13,7 +13,7 @@ from conflict_nlp.document import Document
 from conflict_nlp.extract import InputError, JsonLines, source
 from conflict_nlp.formats.base import Format
 from conflict_nlp.formats.convert import Conversion
-from conflict_nlp.formats.files import FormatError
+from conflict_nlp.formats.files import FormatError, is_stream
 from conflict_nlp.formats.registry import get, guess_input, guess_output
 from conflict_nlp.schema import CONFLICT
 
@@ -54,7 +54,7 @@ def suggest(
     write.write(target, (suggestion.document for suggestion in chosen), nlp.schema)
     for line in conversion.lines(write, write):
         typer.echo(line, err=True)
-    typer.echo(f"{len(chosen)} of {total} passages from {pool} to {target} ({write.name})")
+    typer.echo(f"{len(chosen)} of {total} passages from {pool} to {target} ({write.name})", err=is_stream(target))
 
 
 def _beside(pool: Path, write: Format) -> Path:
