@@ -173,7 +173,7 @@ class Claim(Anchor):
 
     @property
     def attacks(self) -> tuple[Span, ...]:
-        """The attacks that the claim is about."""
+        """The attacks that the claim is about, as spans; :attr:`Document.attacks` has their arguments."""
         return self.arguments("ATTACK")
 
     @property
@@ -208,7 +208,7 @@ class Incident:
         whole = [s.count or Count() for s in spans if not s.subset]
         if whole and (total := sum(whole[1:], whole[0])).known:
             return total
-        lows = [s.count.low for s in spans if s.count is not None and s.count.low is not None]
+        lows = [s.count.low for s in spans if s.subset and s.count is not None and s.count.low]
         return Count(max(lows), None) if lows else (Count() if spans else None)
 
     @property
@@ -256,8 +256,8 @@ class Document:
         return tuple(s for s in self.spans if s.label == label)
 
     def anchors(self, label: str) -> tuple[Anchor, ...]:
-        """The spans of an anchor label with their arguments, for any schema."""
-        return tuple(Anchor(s, tuple(self._linked.get(s.id, ()))) for s in self.labelled(label))
+        """The spans of an anchor label with their arguments, for any schema, in the order of the text."""
+        return tuple(Anchor(s, tuple(self._linked.get(s.id, ()))) for s in sorted(self.labelled(label), key=_position))
 
     @property
     def attacks(self) -> tuple[Attack, ...]:
@@ -350,6 +350,7 @@ def document_problems(data: Any, schema: Schema = CONFLICT) -> list[str]:
             problems.append(f"{name}: {labels[link['anchor']]} takes no {labels[link['argument']]}")
         elif link["anchor"] == link["argument"]:
             problems.append(f"{name}: a span cannot be its own argument")
+        problems += [f"{name}: {p}" for p in _score_problems(link)]
     return problems
 
 
@@ -379,7 +380,11 @@ def _span_problems(span: Mapping[str, Any], text: str, schema: Schema) -> Iterab
         yield f"offsets {start}-{end} do not lie inside the text of {len(text)} characters"
     elif isinstance(span.get("text"), str) and span["text"] != text[start:end]:
         yield f"its text is {span['text']!r}, the document has {text[start:end]!r} at {start}-{end}"
-    score = span.get("score")
+    yield from _score_problems(span)
+
+
+def _score_problems(data: Mapping[str, Any]) -> Iterable[str]:
+    score = data.get("score")
     if score is not None and (isinstance(score, bool) or not isinstance(score, int | float)):
         yield f"score is {score!r}, not a number"
 

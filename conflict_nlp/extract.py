@@ -18,6 +18,7 @@ from conflict_nlp.document import Document
 from conflict_nlp.flat import FlatTable
 from conflict_nlp.formats.files import decode, read_bytes
 from conflict_nlp.formats.jsonl import dump, json_lines
+from conflict_nlp.formats.jsonl import load as load_json
 from conflict_nlp.onnx.choice import Runtime
 from conflict_nlp.schema import Schema
 
@@ -103,14 +104,20 @@ class Example(Source):
 
 
 class Stream(Source):
-    """One report from standard input or a pipe, which can be read once only."""
+    """Standard input or a pipe, which can be read once only: JSON Lines where the first line is one with a text, else one report."""
 
     def __init__(self, name: str, content: bytes) -> None:
-        self.text = _decoded(content, name)
+        self.name, self.text = name, _decoded(content, name)
 
     def reports(self) -> Iterator[Report]:
-        """The one report."""
-        yield Report(self.text, None, {})
+        """The one report, or one a line."""
+        lines = self.text.split("\n")
+        first = next((line for line in lines if line.strip()), "")
+        if first.lstrip().startswith("{") and isinstance((_object(first) or {}).get("text"), str):
+            rows = ((f"{self.name}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
+            yield from (_report(where, _object(line), "no JSON object") for where, line in rows)
+        else:
+            yield Report(self.text, None, {})
 
 
 @dataclass(frozen=True)
@@ -132,14 +139,25 @@ class JsonLines(Source):
 
     def reports(self) -> Iterator[Report]:
         """A report for each line that is not blank; what the line holds besides goes with it, but for an annotation."""
-        for where, data, problem in json_lines(self.path):
-            if data is None:
-                raise InputError(f"{where}: {problem}")
-            if not isinstance(data.get("text"), str):
-                raise InputError(f"{where}: text is {'missing' if 'text' not in data else 'not a string'}")
-            id = data.get("id")
-            meta = {k: v for k, v in data.items() if k not in ("id", "text", "spans", "links")}
-            yield Report(data["text"], None if id is None else str(id), meta)
+        yield from (_report(where, data, problem) for where, data, problem in json_lines(self.path))
+
+
+def _report(where: str, data: dict[str, Any] | None, problem: str) -> Report:
+    if data is None:
+        raise InputError(f"{where}: {problem}")
+    if not isinstance(data.get("text"), str):
+        raise InputError(f"{where}: text is {'missing' if 'text' not in data else 'not a string'}")
+    id = data.get("id")
+    meta = {k: v for k, v in data.items() if k not in ("id", "text", "spans", "links")}
+    return Report(data["text"], None if id is None else str(id), meta)
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        data = load_json(line)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
 
 
 NO_TEXT = (".json", ".csv", ".tsv", ".parquet", ".html", ".htm")
@@ -176,15 +194,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 
 def _labelled(nlp: Any, reports: Iterable[Report]) -> Iterator[Document]:
-    waiting: list[Report] = []
-
-    def texts() -> Iterator[str]:
-        for report in reports:
-            waiting.append(report)
-            yield report.text
-
-    for document in nlp.pipe(texts()):
-        report = waiting.pop(0)
+    for document, report in nlp.pipe(((report.text, report) for report in reports), as_tuples=True):
         yield replace(document, id=report.id, meta=report.meta)
 
 

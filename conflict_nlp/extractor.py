@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from os import PathLike
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from conflict_nlp.batching import LOOKAHEAD, BatchLimit, Job, Waiting, padded
 from conflict_nlp.decoding import Thresholds, WindowOutputs, WindowReading, assemble, read_windows
@@ -82,19 +82,45 @@ class Extractor:
         """
         return next(self.pipe([checked(text)]))
 
-    def pipe(self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None) -> Iterator[Document]:
+    @overload
+    def pipe(
+        self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None, as_tuples: Literal[False] = False
+    ) -> Iterator[Document]: ...
+
+    @overload
+    def pipe(
+        self, texts: Iterable[tuple[str, Any]], batch_size: int | None = None, batch_tokens: int | None = None, *, as_tuples: Literal[True]
+    ) -> Iterator[tuple[Document, Any]]: ...
+
+    def pipe(self, texts: Iterable[Any], batch_size: int | None = None, batch_tokens: int | None = None, as_tuples: bool = False) -> Iterator[Any]:
         """Label texts in order, as they come: at most 8 batches of windows are ahead, 16 where they are read side by side, however long a text is.
+
+        What is kept of a text until its last window is read, some 20 kB a window, is in proportion to its length.
 
         Args:
             texts: any iterable, endless ones too.
             batch_size: windows that the model reads at once, instead of a number of tokens.
             batch_tokens: tokens, padding included, that the model reads at once; by default 1,024 on a CPU, 16,384 on mps and 32,768 on cuda. It counts
                 before ``batch_size``.
+            as_tuples: ``texts`` are pairs of a text and anything, its id say, and so are the results, a document in the text's place.
 
         Raises:
             TypeError: a text is no ``str``; the message gives its number.
         """
+        if as_tuples:
+            return self._with_contexts(texts, batch_size, batch_tokens)
         return (self.assemble(text, readings, self.thresholds) for text, readings in self.read(texts, batch_size, batch_tokens))
+
+    def _with_contexts(self, pairs: Iterable[tuple[str, Any]], batch_size: int | None, batch_tokens: int | None) -> Iterator[tuple[Document, Any]]:
+        contexts: deque[Any] = deque()
+
+        def texts() -> Iterator[str]:
+            for text, context in pairs:
+                contexts.append(context)
+                yield text
+
+        for document in self.pipe(texts(), batch_size, batch_tokens):
+            yield document, contexts.popleft()
 
     def read(self, texts: Iterable[str], batch_size: int | None = None, batch_tokens: int | None = None) -> Iterator[tuple[str, list[WindowReading]]]:
         """Each text with what the model saw in its windows, before any threshold; :meth:`assemble` makes the document of it."""
@@ -198,7 +224,7 @@ def load(
 
     Args:
         model: nothing for the model that is part of the package, or the name of one there (``small``); or a folder that
-            ``training/train.py`` wrote; or a Hub id.
+            ``training/train.py`` wrote; or a Hub id, with ``@`` and a tag or commit where it shall stay the same: ``group/model@v1``.
         encoder: for a model that is an adapter, the folder of the encoder that it was trained over; without, it comes from the Hub.
         device: ``auto`` takes a GPU where there is one; or ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         thresholds: probabilities to use instead of the model's, a threshold or a label each: ``{"ATTACK": 0.4, "link": 0.6}``.

@@ -208,12 +208,13 @@ def _folder(name: str) -> Path:
         return WEIGHTS / name
     if folder.exists():
         raise ModelError(f"{name} is a file: give the folder that holds the model")
-    if not _HUB_ID.fullmatch(name):
+    id, _, revision = name.partition("@")
+    if not _HUB_ID.fullmatch(id):
         raise ModelError(f"there is no folder {name}")
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
+        return Path(snapshot_download(id, revision=revision or None, allow_patterns=FILES))
     except Exception as error:  # any of the client's, the network's and the file system's errors ends here
         raise ModelError(f"there is no folder {name}, and the Hub gave no model of that name: {first_line(error)}") from error
 

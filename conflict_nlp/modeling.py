@@ -125,7 +125,8 @@ class ConflictOutput(ModelOutput):
 class ConflictModel(PreTrainedModel):
     """One encoder pass over a batch of windows, and everything that the schema asks for.
 
-    Make one with :meth:`from_encoder` to train it, or with ``from_pretrained`` from a folder or Hub id that holds a trained one.
+    Make one with :meth:`from_encoder` to train it, or with ``from_pretrained`` from a folder or Hub id that holds a whole trained one;
+    one that is saved as an adapter needs its encoder: :func:`conflict_nlp.load`.
     """
 
     config_class = ConflictConfig

@@ -71,6 +71,17 @@ def test_standard_input_is_one_report(model_folder, labelled):
     assert "id" not in document
 
 
+def test_standard_input_may_be_json_lines(model_folder):
+    lines = [json.dumps({"id": n, "text": REPORT, "source": "s"}) for n in "ab"]
+    result = run("extract", "-", "--model", model_folder, "--format", "jsonl", stdin="\n\n".join(lines).encode())
+    first, second = map(json.loads, result.stdout.decode().splitlines())
+    assert (first["id"], second["id"], first["source"]) == ("a", "b", "s")
+    assert first["spans"] == second["spans"] != []
+    result = run("extract", "-", "--model", model_folder, stdin=f"{lines[0]}\n{{".encode())
+    assert result.returncode == 2
+    assert "standard input:2" in result.stderr.decode()
+
+
 def test_an_empty_file_is_an_empty_document(model_folder, tmp_path):
     (tmp_path / "empty.txt").write_text("")
     result = run("extract", tmp_path / "empty.txt", "--model", model_folder, "--format", "json")

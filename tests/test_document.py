@@ -83,6 +83,17 @@ def test_a_detail_is_a_lower_bound_where_the_whole_tells_no_number():
     assert Document.from_dict(data).incidents[0].killed == Count()
 
 
+def test_a_count_of_none_is_no_lower_bound():
+    data = json.loads(json.dumps(REPORT))
+    data["spans"][1]["count"], data["spans"][2]["count"], data["spans"][2]["subset"] = "0", "?", False
+    assert Document.from_dict(data).incidents[0].killed == Count()
+
+
+def test_anchors_stand_in_the_order_of_the_text():
+    data = {**REPORT, "spans": REPORT["spans"][::-1]}
+    assert [a.span.id for a in Document.from_dict(data).attacks] == [a.span.id for a in Document.from_dict(REPORT).attacks]
+
+
 def test_every_problem_is_found_at_once():
     bad = {
         "text": "A raid in Gao.",
@@ -94,11 +105,11 @@ def test_every_problem_is_found_at_once():
             {"id": "d", "label": "TIME", "start": True, "end": 3, "score": "high"},
             "e",
         ],
-        "links": [{"anchor": "a", "argument": "z"}, {"anchor": "c", "argument": "a"}, {"anchor": "a"}],
+        "links": [{"anchor": "a", "argument": "z"}, {"anchor": "c", "argument": "a", "score": "0.9"}, {"anchor": "a"}],
     }
     problems = document_problems(bad)
-    named = ("2-99", "no label 'RAID'", "used twice", "'Goa'", "'many'", "'dead'", "'yes'", "True", "'high'", "span 6", "no span z", "takes no", "link 3")
-    for words in named:
+    named = ("2-99", "no label 'RAID'", "used twice", "'Goa'", "'many'", "'dead'", "'yes'", "True", "'high'", "span 6")
+    for words in (*named, "no span z", "takes no", "'0.9'", "link 3"):
         assert any(words in p for p in problems), words
     with pytest.raises(DocumentError) as error:
         Document.from_dict(bad)

@@ -107,6 +107,13 @@ def test_the_bad_text_of_a_stream_is_named(tiny):
         next(stream)
 
 
+def test_what_comes_with_a_text_comes_with_its_document(tiny):
+    given = [(f"{REPORT} {n}", n) for n in range(5)]
+    found = list(tiny.pipe(iter(given), as_tuples=True))
+    assert [n for _, n in found] == list(range(5))
+    assert [document for document, _ in found] == list(tiny.pipe(text for text, _ in given))
+
+
 def test_pipe_refuses_one_text_and_an_empty_batch(tiny):
     with pytest.raises(TypeError, match="call the extractor itself"):
         tiny.pipe("raid")

@@ -10,7 +10,7 @@ from conftest import REPORT
 from huggingface_hub.errors import RepositoryNotFoundError
 
 from conflict_nlp import ModelError, load
-from conflict_nlp.loading import resolve_device
+from conflict_nlp.loading import locate, resolve_device
 from conflict_nlp.schema import SCHEMA_VERSION
 
 
@@ -92,8 +92,8 @@ def test_nothing_is_unpickled(copy):
 def test_a_hub_id_is_downloaded_and_loaded(monkeypatch, model_folder, tiny):
     asked = []
 
-    def snapshot_download(name, allow_patterns):
-        asked.append((name, allow_patterns))
+    def snapshot_download(name, revision, allow_patterns):
+        asked.append((name, allow_patterns, revision))
         return str(model_folder)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)
@@ -102,12 +102,14 @@ def test_a_hub_id_is_downloaded_and_loaded(monkeypatch, model_folder, tiny):
     assert "model.safetensors" in asked[0][1]
     assert not any(p.endswith((".bin", ".py", "*")) for p in asked[0][1])
     assert nlp(REPORT) == tiny(REPORT)
+    locate("group/conflict-small@v1.0")
+    assert [(name, revision) for name, _, revision in asked] == [("group/conflict-small", None), ("group/conflict-small", "v1.0")]
 
 
 def test_a_hub_that_does_not_answer_is_one_line(monkeypatch):
     response = SimpleNamespace(headers={}, request=None)
 
-    def snapshot_download(name, allow_patterns):
+    def snapshot_download(name, revision, allow_patterns):
         raise RepositoryNotFoundError("404 Client Error\nmore", response=response)
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", snapshot_download)

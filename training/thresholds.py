@@ -56,7 +56,7 @@ def tune_saved(folder: Path, extractor: Extractor, gold: Sequence[Document]) -> 
 
 
 def tune(extractor: Extractor, gold: Sequence[Document], readings: Readings) -> Thresholds:
-    """The thresholds that score best on the documents: one at a time, spans first, then links, then incidents.
+    """The thresholds that score best on the documents: one at a time, spans and links in turn, then incidents.
 
     A label's threshold begins where the mean of its own exact and overlap F1 is best. Then it, and the link thresholds, maximise the sum of both
     span F1 and one and a half times the link overlap F1 of all, since a record is made of links, in steps of 0.1, 0.05 and 0.02; the cluster
