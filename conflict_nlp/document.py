@@ -195,16 +195,20 @@ class Incident:
         return tuple(sorted(spans.values(), key=_position))
 
     @property
-    def status(self) -> str:
-        """``actual`` if any mention reports the incident as having happened."""
-        return "actual" if any(a.span.status == "actual" for a in self.attacks) else "other"
+    def status(self) -> str | None:
+        """``actual`` if any mention reports the incident as having happened, ``None`` if no mention has a status."""
+        found = {a.span.status for a in self.attacks} - {None}
+        return "actual" if "actual" in found else "other" if found else None
 
     def count(self, outcome: str) -> Count | None:
         """How many people had this outcome: the sum over the casualties that are not ``subset``.
 
-        Where these tell no number, or all are details, the largest detail is a lower bound. ``None`` where the text names nobody.
+        Where these tell no number, or all are details, the largest detail is a lower bound; a lone detail is what it says. ``None`` where the text names
+        nobody.
         """
         spans = [s for s in self.arguments("CASUALTY") if s.outcome == outcome]
+        if len(spans) == 1:
+            return spans[0].count or Count()
         whole = [s.count or Count() for s in spans if not s.subset]
         if whole and (total := sum(whole[1:], whole[0])).known:
             return total

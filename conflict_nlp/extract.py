@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from importlib import resources
@@ -68,7 +69,7 @@ def extract(
         raise InputError("give files, - for standard input, or --example" if not example else "--example takes no files")
     if inputs and inputs.count("-") > 1:
         raise InputError("standard input (-) can be read once only")
-    sources = [Example()] if example else [source(name) for name in inputs or []]
+    sources = [Example()] if example else _told_apart([source(name) for name in inputs or []])
     total = sum(s.count() for s in sources)  # every input is read once before any is labelled: a bad one stops all
 
     from conflict_nlp.extractor import load
@@ -77,6 +78,12 @@ def extract(
     labelled = _labelled(nlp, (report for s in sources for report in s.reports()))
     write = {OutputFormat.pretty: _pretty, OutputFormat.json: _json, OutputFormat.jsonl: _jsonl, OutputFormat.csv: _csv}[format]
     write(_with_progress(labelled, total), nlp.schema, total)
+
+
+def _told_apart(sources: Sequence[Source]) -> list[Source]:
+    """Texts of one name in different folders are called by their paths."""
+    names = Counter(s.id for s in sources if isinstance(s, TextFile))
+    return [replace(s, id=str(s.path)) if isinstance(s, TextFile) and names[s.id] > 1 else s for s in sources]
 
 
 class Source:
@@ -125,10 +132,11 @@ class TextFile(Source):
     """A file that is one report."""
 
     path: Path
+    id: str
 
     def reports(self) -> Iterator[Report]:
         """The one report."""
-        yield Report(_decoded(read_bytes(self.path), str(self.path)), self.path.stem, {})
+        yield Report(_decoded(read_bytes(self.path), str(self.path)), self.id, {})
 
 
 @dataclass(frozen=True)
@@ -183,7 +191,7 @@ def source(name: str) -> Source:
         return Stream(name, path.read_bytes())
     if path.suffix.lower() in NO_TEXT:
         raise InputError(f"{name} is no plain text: give a report as .txt or reports as .jsonl; conflict-nlp batch takes .csv, .tsv and .parquet too")
-    return JsonLines(path) if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")) else TextFile(path)
+    return JsonLines(path) if path.name.lower().removesuffix(".gz").endswith((".jsonl", ".ndjson")) else TextFile(path, path.stem)
 
 
 def _decoded(data: bytes, name: str) -> str:
@@ -232,8 +240,8 @@ def _csv(documents: Iterator[Document], schema: Schema, total: int) -> None:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(table.header)
-    for document in documents:
-        writer.writerows(table.rows(document))
+    for number, document in enumerate(documents, 1):
+        writer.writerows(table.rows(document if document.id else replace(document, id=str(number))))
         print(_encodable(out.getvalue()), end="")
         out.seek(0)
         out.truncate()

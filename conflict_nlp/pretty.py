@@ -74,7 +74,8 @@ def _table(document: Document, label: str, schema: Schema) -> Table | None:
     for group in groups:
         cells = [group.id, _joined(a.text for a in group.attacks)]
         cells += [_joined(str(a.span.attributes.get(name, "")) for a in group.attacks) for name in attributes]
-        cells += [_joined(_described(s, schema) for s in group.arguments(name)) for name in columns]
+        # what is added up is shown as often as it is
+        cells += [("\n".join if counted and name == "CASUALTY" else _joined)(_described(s, schema) for s in group.arguments(name)) for name in columns]
         if counted:
             cells += ["" if n is None else str(n) for n in (group.killed, group.injured)]
         table.add_row(*(Text(visible(cell)) for cell in cells))

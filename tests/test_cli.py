@@ -55,6 +55,17 @@ def test_csv_has_a_row_for_each_anchor(labelled):
     assert {"text", "score", "status", "incident", "kind", "ATTACKER", "CASUALTY", "CASUALTY.count", "CLAIMANT"} <= set(rows[0])
 
 
+def test_rows_of_reports_of_one_name_can_be_told_apart(model_folder, tmp_path):
+    for year in ("2023", "2024"):
+        (tmp_path / year).mkdir()
+        (tmp_path / year / "report.txt").write_text(REPORT)
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": REPORT}))
+    inputs = [tmp_path / "2023" / "report.txt", tmp_path / "2024" / "report.txt", tmp_path / "a.jsonl"]
+    result = run("extract", *inputs, "--model", model_folder, "--format", "csv")
+    rows = csv.DictReader(io.StringIO(result.stdout.decode(), newline=""))
+    assert list(dict.fromkeys(row["document"] for row in rows)) == [str(inputs[0]), str(inputs[1]), "3"]
+
+
 def test_pretty_shows_labels_and_lets_no_control_character_through(labelled):
     out = labelled["pretty"].stdout.decode()
     assert labelled["pretty"].returncode == 0

@@ -75,6 +75,19 @@ def test_details_alone_are_a_lower_bound():
     assert Document.from_dict(data).incidents[0].killed.bounds == (12, None)
 
 
+def test_a_lone_detail_is_what_it_says():
+    data = json.loads(json.dumps(REPORT))
+    data["spans"][1] |= {"outcome": "missing", "count": "~20", "subset": True}
+    assert str(Document.from_dict(data).incidents[0].count("missing")) == "~20"
+
+
+def test_an_incident_without_a_status_has_none():
+    data = json.loads(json.dumps(REPORT))
+    for span in data["spans"]:
+        span.pop("status", None)
+    assert Document.from_dict(data).incidents[0].status is None
+
+
 def test_a_detail_is_a_lower_bound_where_the_whole_tells_no_number():
     data = json.loads(json.dumps(REPORT))
     data["spans"][1]["count"] = "?"

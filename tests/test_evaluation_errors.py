@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,17 @@ def test_long_texts_are_cut_around_the_error(tmp_path: Path) -> None:
     page = (tmp_path / "e.html").read_text()
     assert "<mark>bomb<sub>WEAPON</sub></mark>" in page
     assert len(page) < 10_000
+
+
+def test_errors_of_incidents_are_few_and_short_however_far_apart(tmp_path: Path) -> None:
+    text = ("raid " + "word " * 200) * 40
+    places = [text.index("raid", n * 1_005) for n in range(40)]
+    gold = document(*(span(f"g{n}", "ATTACK", p, p + 4, text=text, incident="i1") for n, p in enumerate(places)), text=text)
+    halves = document(*(span(f"p{n}", "ATTACK", p, p + 4, text=text, incident=f"i{n % 2}") for n, p in enumerate(places)), text=text)
+    (alignment,) = align([gold], [halves])
+    assert [(e.kind, e.gold[0].start, e.gold[1].start) for e in errors(alignment)] == [("wrong incident", a, b) for a, b in pairwise(places)]
+    write_errors(tmp_path / "e.html", [alignment])
+    assert len((tmp_path / "e.html").read_text()) < 40 * 5_000
 
 
 def test_nothing_is_left_behind_when_the_folder_is_missing(tmp_path: Path) -> None:

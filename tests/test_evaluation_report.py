@@ -98,6 +98,8 @@ def test_slices() -> None:
     gold = [document(source="b"), document(source="a"), document(), document(text="word " * 60)]
     assert [(s.value, s.documents) for s in slices(gold, "source")] == [("(none)", (2, 3)), ("a", (1,)), ("b", (0,))]
     assert [(s.value, s.documents) for s in slices(gold, "length")] == [("0 to 49 words", (0, 1, 2)), ("50 to 99 words", (3,))]
+    numbered = [document(severity=value) for value in ("10", "9", "low", "2.5")]
+    assert [s.value for s in slices(numbered, "severity")] == ["2.5", "9", "10", "low"]
     with pytest.raises(SliceError, match="no gold document has a field 'year': slice by one of length, source"):
         slices(gold, "year")
     with pytest.raises(SliceError, match="60 values"):

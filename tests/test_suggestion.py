@@ -178,6 +178,7 @@ def test_the_command_writes_tasks_with_predictions(pool_file, model_folder):
         (["--output", "POOL"], '{"text": "a"}', "is the pool"),
         (["--output", "no/folder/x.json"], '{"text": "a"}', "no such folder"),
         (["--known", "missing.jsonl"], '{"text": "a"}', "missing.jsonl"),
+        (["--known", "/dev/null", "--output", "/dev/null", "--to", "jsonl"], '{"text": "a"}', "would be lost"),
         (["--known", "POOL"], '{"text": "a b c"}', "annotated already"),
     ],
 )

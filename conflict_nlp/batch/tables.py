@@ -12,7 +12,8 @@ A document is a row:
 ``attacks``,    a view for each anchor label: list of structs with the anchor's ``id``, ``text``, ``start``, ``end``, ``score`` and attributes, and for
 ``claims``      each role (``ATTACKER``, ``TARGET``, …) the list of its arguments: ``id``, ``text`` and their attributes
 ``incidents``   where the schema has ATTACK with incidents: list of structs with ``id``, ``status``, the ids of its ``attacks``, ``killed`` and
-                ``injured`` (as in the guidelines, ``>=12``) with their bounds ``…_low`` and ``…_high``, and for each role the list of texts
+                ``injured`` (as in the guidelines, ``>=12``) with their bounds ``…_low`` and ``…_high``, and for each role the list of texts; a casualty
+                that is linked to attacks of two incidents counts in both
 =============== ==========================================================================================================
 
 The views hold nothing that spans and links do not; they are what one would join of them: ``UNNEST(attacks)`` is a table of attacks.
@@ -24,6 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conflict_nlp.document import Anchor, Document, Incident, Link, Span
+from conflict_nlp.evaluation.casualties import has_casualties
 from conflict_nlp.schema import Attribute, Schema
 
 if TYPE_CHECKING:
@@ -53,7 +55,8 @@ def output_fields(schema: Schema, views: bool = True) -> dict[str, pyarrow.DataT
         roles = [pa.field(role, pa.list_(pa.struct([id, text, *(types[a.name] for a in schema[role].attributes)]))) for role in schema[anchor].arguments]
         fields[view_name(anchor)] = pa.list_(pa.struct([id, text, *place, score, *(types[a.name] for a in schema[anchor].attributes), *roles]))
     if _has_incidents(schema):
-        counts = [pa.field(f"{o}{end}", kind) for o in OUTCOMES for end, kind in (("", pa.string()), ("_low", pa.int64()), ("_high", pa.int64()))]
+        outcomes = OUTCOMES if has_casualties(schema) else ()
+        counts = [pa.field(f"{o}{end}", kind) for o in outcomes for end, kind in (("", pa.string()), ("_low", pa.int64()), ("_high", pa.int64()))]
         strings = [pa.field(name, pa.list_(pa.string())) for name in ("attacks", *schema["ATTACK"].arguments)]
         fields["incidents"] = pa.list_(pa.struct([id, pa.field("status", pa.string()), strings[0], *counts, *strings[1:]]))
     return fields
@@ -106,7 +109,7 @@ def _stored(span: Span, schema: Schema) -> dict[str, Any]:
 
 def _incident(incident: Incident, schema: Schema) -> dict[str, Any]:
     row: dict[str, Any] = {"id": incident.id, "status": incident.status, "attacks": [a.span.id for a in incident.attacks]}
-    for outcome in OUTCOMES:
+    for outcome in OUTCOMES if has_casualties(schema) else ():
         if (count := incident.count(outcome)) is not None:
             row |= {outcome: str(count), f"{outcome}_low": _int64(count.low), f"{outcome}_high": _int64(count.high)}
     return row | {role: [s.text for s in incident.arguments(role)] for role in schema["ATTACK"].arguments}
@@ -117,7 +120,8 @@ def _int64(bound: int | None) -> int | None:
 
 
 def _has_incidents(schema: Schema) -> bool:
-    return "ATTACK" in schema.anchors and schema.cluster("ATTACK") is not None
+    cluster = schema.cluster("ATTACK") if "ATTACK" in schema.anchors else None
+    return cluster is not None and cluster.name == "incident"
 
 
 def _typed(attributes: Sequence[Attribute]) -> list[pyarrow.Field]:

@@ -71,16 +71,27 @@ def _select(name: str, values: Sequence[str]) -> str:
 def _article(alignment: Alignment, error: Error) -> str:
     spans = (*error.gold, *error.predicted)
     text = alignment.gold.text
-    begin, end = _excerpt(text, min(s.start for s in spans), max(s.end for s in spans))
+    excerpts = _excerpts(text, spans)
     note = f": {escape(error.note)}" if error.note else ""
     sides = "".join(
-        f"<div class='{css}'><h3>{title}</h3><p>{_marked(text, begin, end, side)}</p></div>"
+        f"<div class='{css}'><h3>{title}</h3><p>{' … '.join(_marked(text, begin, end, side) for begin, end in excerpts)}</p></div>"
         for css, title, side in (("gold", "gold", error.gold), ("predicted", "prediction", error.predicted))
     )
     head = f"<h2>{escape(error.kind)} <small>{escape(' '.join(error.labels))}{note} · {escape(alignment.name)}</small></h2>"
     # a label may have blanks
     labels = escape("\t".join(error.labels))
     return f"<article data-kind=\"{escape(error.kind)}\" data-labels=\"{labels}\">{head}<div class='sides'>{sides}</div></article>\n"
+
+
+def _excerpts(text: str, spans: Sequence[Span]) -> list[tuple[int, int]]:
+    """The stretches around some spans, those that meet as one."""
+    found: list[tuple[int, int]] = []
+    for begin, end in sorted(_excerpt(text, s.start, s.end) for s in spans):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        else:
+            found.append((begin, end))
+    return found
 
 
 def _excerpt(text: str, start: int, end: int) -> tuple[int, int]:
@@ -94,7 +105,8 @@ def _excerpt(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _marked(text: str, begin: int, end: int, spans: Sequence[Span]) -> str:
-    """An excerpt with spans marked, which may nest and overlap; each has its label where it ends."""
+    """An excerpt with those spans marked that lie in it, which may nest and overlap; each has its label where it ends."""
+    spans = [s for s in spans if begin <= s.start and s.end <= end]
     cuts = sorted({begin, end, *(s.start for s in spans), *(s.end for s in spans)})
     parts = ["… " if begin else ""]
     for left, right in pairwise(cuts):

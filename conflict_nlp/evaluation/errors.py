@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from conflict_nlp.document import Span
 from conflict_nlp.evaluation.alignment import Alignment
@@ -83,12 +82,16 @@ def _link_note(what: str, ends: Ends, counterpart: dict[str, str]) -> str:
 def _incidents(alignment: Alignment) -> Iterator[Error]:
     for name in cluster_names(alignment.schema):
         gold, predicted = (clusters(d, name, alignment.schema) for d in (alignment.gold, alignment.predicted))
-        matched = [(g, p) for g, p in alignment.spans if g.id in gold]
-        for (g1, p1), (g2, p2) in combinations(matched, 2):
-            together = gold[g1.id] == gold[g2.id]
-            if together != (predicted[p1.id] == predicted[p2.id]):
-                note = f"one {name} in the gold, two in the prediction" if together else f"two in the gold, one {name} in the prediction"
-                yield Error("wrong incident", (g1, g2), (p1, p2), note)
+        # each mention beside the one before it in its cluster, on either side: all pairs would be too many to read
+        last: dict[tuple[str, object], tuple[Span, Span]] = {}
+        for g2, p2 in sorted(((g, p) for g, p in alignment.spans if g.id in gold), key=lambda pair: pair[0].start):
+            for side, own in (("gold", gold[g2.id]), ("predicted", predicted[p2.id])):
+                g1, p1 = last.get((side, own), (g2, p2))
+                last[side, own] = g2, p2
+                together = gold[g1.id] == gold[g2.id]
+                if together != (predicted[p1.id] == predicted[p2.id]):
+                    note = f"one {name} in the gold, two in the prediction" if together else f"two in the gold, one {name} in the prediction"
+                    yield Error("wrong incident", (g1, g2), (p1, p2), note)
 
 
 def _shown(value: object) -> str:

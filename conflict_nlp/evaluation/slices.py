@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,7 +31,7 @@ class Slice:
 def slices(documents: Sequence[Document], field: str) -> list[Slice]:
     """Slice documents by a field of their ``meta``, or by ``length`` (words a text) where ``meta`` has no such field.
 
-    Documents without the field are a slice of their own. Slices are sorted by value, those of the length by length.
+    Documents without the field are a slice of their own. Slices are sorted by value, numbers by their size, those of the length by length.
 
     Raises:
         SliceError: no document has the field, or it has too many values to slice by.
@@ -41,10 +43,15 @@ def slices(documents: Sequence[Document], field: str) -> list[Slice]:
         known = sorted({key for d in documents for key in d.meta} | {LENGTH})
         raise SliceError(f"no gold document has a field {field!r}: slice by one of {', '.join(known)}")
     values = [_text(d.meta.get(field)) for d in documents]
-    distinct = sorted(set(values))
+    distinct = sorted(set(values), key=_by_number)
     if len(distinct) > _MOST_VALUES:
         raise SliceError(f"the field {field!r} has {len(distinct)} values, more than the {_MOST_VALUES} that can be sliced by: choose a coarser one")
     return [Slice(field, value, _where(values, value)) for value in distinct]
+
+
+def _by_number(value: str) -> tuple[bool, float, str]:
+    number = float(value) if re.fullmatch(r"-?\d{1,15}(\.\d+)?", value) else math.inf
+    return math.isinf(number), number, value
 
 
 def _where(values: Sequence[object], value: object) -> tuple[int, ...]:

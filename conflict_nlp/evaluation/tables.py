@@ -13,6 +13,7 @@ from conflict_nlp.evaluation.bootstrap import Difference, Interval
 from conflict_nlp.evaluation.calibration import Calibration
 from conflict_nlp.evaluation.measures import Measure
 from conflict_nlp.evaluation.report import Report, Scores
+from conflict_nlp.pretty import visible
 
 _SLICED = ("span_exact_f1", "span_overlap_f1", "link_overlap_f1", "record_f1")
 
@@ -47,7 +48,8 @@ def _table(title: str, first: str, *columns: str) -> Table:
 
 def _main(report: Report) -> Table:
     scores = report.scores
-    table = _table(f"{scores.documents} documents, schema {escape(report.schema)}", "", "precision", "recall", "F1 or accuracy", "95 % interval", "macro F1")
+    title = f"{scores.documents} documents, schema {escape(visible(report.schema))}"
+    table = _table(title, "", "precision", "recall", "F1 or accuracy", "95 % interval", "macro F1")
     for measure in report.measures:
         if measure.label is not None:
             continue
@@ -74,7 +76,7 @@ def _labels(report: Report) -> Table | None:
     for label in labels:
         keys = [f"{name}_f1_{label}" for name in names]
         cells = [cell for key in keys for cell in (_number(report.scores.values[key]), _interval(report.scores.intervals.get(key)))]
-        table.add_row(Text(label), *cells)
+        table.add_row(Text(visible(label)), *cells)
     return table
 
 
@@ -83,7 +85,7 @@ def _slices(report: Report) -> Table:
     table = _table("Slices, F1", "", "documents", *(_words(key.removesuffix("_f1")) for key in shown))
     for part in report.slices:
         cells = [f"{_number(part.scores.values[key])}\n{_interval(part.scores.intervals.get(key))}".strip() for key in shown]
-        table.add_row(Text(f"{part.field}: {part.value}"), str(part.scores.documents), *cells)
+        table.add_row(Text(visible(f"{part.field}: {part.value}")), str(part.scores.documents), *cells)
     return table
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +37,7 @@ def suggest(
         raise InputError(f"{pool}: a pool is a .jsonl file, with a `text` a line")
     write = guess_output(output) if to is None and output is not None else get(to or "label-studio")
     target = output if output is not None else _beside(reports.path, write)
-    _check(target, reports.path, write)
+    _check(target, reports.path, known or [], write)
     total = reports.count()  # a bad line stops it before any work is done
     annotated = [text for path in known or [] for text in _texts(path)]
 
@@ -64,7 +64,7 @@ def _beside(pool: Path, write: Format) -> Path:
     return pool.with_name(f"{Path(pool.name.removesuffix('.gz')).stem}.suggested{suffix}")
 
 
-def _check(target: Path, pool: Path, write: Format) -> None:
+def _check(target: Path, pool: Path, known: Sequence[Path], write: Format) -> None:
     """Find what would keep the suggestions from being written, before the pool is read."""
     if not write.writes:
         raise FormatError(f"{write.name} is a format that is only read: write another one, label-studio say")
@@ -72,6 +72,8 @@ def _check(target: Path, pool: Path, write: Format) -> None:
         raise FormatError(f"{target.parent}: no such folder: make it first")
     if target.exists() and target.samefile(pool):
         raise FormatError(f"{target} is the pool: name another --output")
+    if target.exists() and any(path.exists() and target.samefile(path) for path in known):
+        raise FormatError(f"{target} is given as --known, and would be lost: name another --output")
 
 
 def _passages(reports: JsonLines) -> Iterator[Document]:
