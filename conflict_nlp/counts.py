@@ -92,7 +92,9 @@ _NONE = re.compile(
 _PART = re.compile(
     r"\b(?:half|thirds?|quarters?|most|some|any|many|several|few|part|number|majority) of (?:the|its|their|his|her|these|those|all|our)\b", re.IGNORECASE
 )
-_SHARE = re.compile(r"\d\s*(?:%|per ?cent\b)|\b1 (?:in|out of) \d|\b\d+ in \d{1,2}\b|\b\d+ (?:in|out of) (?:every \d|100?\b)", re.IGNORECASE)
+_SHARE = re.compile(
+    r"\d\s*(?:%|per ?cent\b)|\b1 (?:in|out of) \d|\b[1-9] in (?:[2-9]|10)\b(?! \w+ \w+| attacks)|\b\d+ (?:in|out of) (?:every \d|100?\b)", re.IGNORECASE
+)
 _MULTITUDE = re.compile(
     r"\b(?:several|few|many|some|couple(?: of)?) (?:dozen|score|hundred|thousand|million)\b|\b(?:dozens|scores) of\b"
     r"|^hundred of\b|\b(?:tens|hundreds|thousands|millions)\b",
@@ -101,9 +103,9 @@ _MULTITUDE = re.compile(
 _GROUP = r"(?:number|lot|group|crowd|series|wave|crew|gang|team|family|handful|column|convoy|platoon|patrol|squad|unit|(?-i:party))"
 _VAGUE = re.compile(
     r"\b(?:dozens|scores|several|many|numerous|countless|various|few|any|some (?:of|people))\b"
-    rf"|\b(?:unknown|unspecified|undetermined|unidentified|untold|large|small|great) {_GROUP}s?\b"
-    rf"|^(?:a|an|the) (?:(?:(?!(?:of|on|in|at|from|with|and)\b)[\w-]+ ){{0,2}}?{_GROUP}|host)s?\b"
-    r"(?=$|\W*(?:[,;.]|(?:of|from|that|who|which|in|inside|outside|at|on|near|with|by|were|was|\w+ing|\w+ed)\b))",
+    r"|\b(?:unknown|unspecified|undetermined|unidentified|untold|large|small|great) numbers?\b"
+    rf"|(?:^(?:a|an|the) (?:(?:(?!(?:of|on|in|at|from|with|and)\b)[\w-]+ ){{0,2}}?{_GROUP}|host)|\b(?:unidentified|large|small) {_GROUP})s?\b"
+    r"(?=$|\W*(?:[,;.]|(?:of|from|that|who|which|in|inside|outside|at|on|near|with|by|were|was)\b)|\s+\w+(?:ing|ed)\b)",
     re.IGNORECASE,
 )
 _FRACTION = re.compile(
@@ -111,9 +113,10 @@ _FRACTION = re.compile(
 )
 _FEW = r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
 _SHARED_UNIT = re.compile(rf"\b({_FEW}) (to|or) ({_FEW}) (hundred|thousand|million)\b", re.IGNORECASE)  # text2num reads it with the second alone
+_PLACE = r"\s+(?:from|away|off|up|down|inside|outside|north|south|east|west)\b"  # behind metres
 _NUMBER = re.compile(
     r"(?<![\w.,])(?:(?P<grouped>\d{1,3}(?:[, \u00a0\u202f]\d{3}){1,4})|(?P<plain>\d{1,15}(?:\.\d+)?))"
-    r"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000)\b|\s*(?P<letter>(?<=\d)[km]\b|[km]\b(?!-)))?"
+    rf"(?:\s+and\s+a\s+(?P<half>half))?(?:[\s-]*(?P<scale>thousand|million|billion|lakh|1000000000|1000000|1000)\b|\s*(?P<letter>(?<=\d)[km]\b|[km](?=\s|$)(?!{_PLACE})))?"
     r"(?:\s*(?P<dozen>dozens?|scores?)\b)?(?![\w%]|[.,]\d|-year|(?:st|nd|rd|th)\b)",
     re.IGNORECASE,
 )
@@ -142,7 +145,7 @@ _ONE = re.compile(r"(?:a|an|one|another|the (?:other|only|sole|lone)|each|every|
 _CONJUNCT = re.compile(r"\s*,(?!\d{3}\b)\s*(?:and\s+)?|\s+and\s+", re.IGNORECASE)
 _COUNTED = re.compile(r"(?:\d|a\b|an\b|one\b|another\b)", re.IGNORECASE)
 _AGES = re.compile(r"(?<=[a-z]),\s*\d{1,2}(?:(?:,\s*|\s+and\s+)\d{1,2})*(?=\s*(?:,(?!\d)|$))")  # a boy, 12; two boys, 12 and 14
-_INCLUDING = re.compile(r",?\s+including\b.*|,\s+among them\b.*", re.IGNORECASE)
+_INCLUDING = re.compile(r"\W*\s(?:including\b|among them\s+\w).*", re.IGNORECASE)
 _DETAIL = re.compile(r"\b(?:of (?:them|whom)|among them)\b", re.IGNORECASE)
 _KIN = re.compile(r"(?:his|her|their|its)\s+(?:(?P<number>\d+)\s+(?!(?:year|month|week|day)s?[ -]old))?(?:[\w-]+\s+){0,3}(?P<noun>\w+)$", re.IGNORECASE)
 
@@ -204,7 +207,7 @@ def _stated(digits: str, text: str) -> Count:
         second, high = numbers[1], _value(numbers[1])
         joint = digits[first.end() : second.start()]
         between = re.search(r"\b(?:between|from)\s*$", digits[: first.start()], re.IGNORECASE)
-        if _factor(first) == 1 and low < high // _factor(second) and _RANGE.match(joint):
+        if _factor(first) == 1 and low * _factor(second) < high and _RANGE.match(joint):
             low *= _factor(second)  # 200 to 300 thousand
         ranged = _RANGE.match(joint) and (between or joint.strip().lower() != "and")
         if low < high <= LIMIT and (ranged or (bound == "least" and _bound(digits, second) == "most")):

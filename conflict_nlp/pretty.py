@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from conflict_nlp.document import Anchor, Document, Incident, Span
-from conflict_nlp.evaluation.casualties import has_casualties
 from conflict_nlp.schema import Schema
 
 ANCHOR_STYLES = ("bold red", "bold magenta", "bold blue")
@@ -66,7 +65,7 @@ def _table(document: Document, label: str, schema: Schema) -> Table | None:
     cluster = schema.cluster(label)
     columns = [name for name in schema[label].arguments if any(a.arguments(name) for a in anchors)]
     attributes = [a.name for a in schema[label].attributes if a is not cluster]
-    counted = label == "ATTACK" and "CASUALTY" in columns and has_casualties(schema)
+    counted = label == "ATTACK" and "CASUALTY" in columns and schema.has_casualties
     table = Table(title=label, title_justify="left", title_style=label_styles(schema)[label], show_lines=True)
     for heading in [cluster.name if cluster else "", label.lower(), *attributes, *map(str.lower, columns), *(["killed", "injured"] if counted else [])]:
         table.add_column(Text(heading), overflow="fold")

@@ -121,6 +121,14 @@ class Schema:
         """The attribute of a label that groups its mentions into events, if it has one."""
         return next((a for a in self[label].attributes if a.kind == "cluster"), None)
 
+    @property
+    def has_casualties(self) -> bool:
+        """Whether attacks have casualties with outcome and count, which can be added up."""
+        if not self.takes("ATTACK", "CASUALTY"):
+            return False
+        kinds = {a.name: a.kind for a in self["CASUALTY"].attributes}
+        return "outcome" in kinds and kinds.get("count") == "count"
+
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain data for JSON or YAML."""
         return {"version": SCHEMA_VERSION, **asdict(self)}

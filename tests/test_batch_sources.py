@@ -120,6 +120,8 @@ def test_a_glob_passes_over_the_output(tmp_path):
         write_jsonl(tmp_path / f"{name}.jsonl", [{"id": name, "text": "raid"}])
     for pattern in (tmp_path / "*", tmp_path / "**/*.jsonl", f"{tmp_path}*"):
         assert [source.names for source in find_sources([str(pattern)], tmp_path / "labelled")] == [("a.jsonl",)]
+    (tmp_path / "out").mkdir()  # nothing in it yet
+    assert [source.names for source in find_sources([str(tmp_path / "[ao]*")], tmp_path / "out")] == [("a.jsonl",)]
 
 
 def test_names_that_are_no_unicode(tmp_path):

@@ -128,7 +128,7 @@ def test_conll_u_of_several_sentences(tmp_path: Path) -> None:
 
 def test_conll_u_with_other_comments_and_sentences_of_one_word(tmp_path: Path) -> None:
     schema = Schema("sample", (Label("PER"), Label("LOC")))
-    text = '# newpar id = p1\n# text = "No comment."\n# speaker = A B\n1\t"\tO\n2\tNo\tO\n3\tcomment\tO\n4\t.\tO\n5\t"\tO\n\n1\tBaidoa\tB-LOC\n\n'
+    text = '# newpar id = p1\n# text = "No comment."\n# speaker = A B of M-23\n1\t"\tO\n2\tNo\tO\n3\tcomment\tO\n4\t.\tO\n5\t"\tO\n\n1\tBaidoa\tB-LOC\n\n'
     (tmp_path / "a.conll").write_text(text)
     first, second = collect(get("conll").read(tmp_path / "a.conll", schema), schema)
     assert first.text == '"No comment."'

@@ -103,7 +103,7 @@ def _job(
     from conflict_nlp.batch.plan import Plan
     from conflict_nlp.batch.sources import find_sources, would_read
     from conflict_nlp.loading import ModelError, locate, resolve_device
-    from conflict_nlp.onnx.files import graphs
+    from conflict_nlp.onnx.model import OnnxModel
     from conflict_nlp.schema import Schema
 
     for given in inputs:
@@ -119,7 +119,7 @@ def _job(
         quantised = runtime == "onnx" and config.get("adapter") is None
         if labeller.runtime == "auto" and runtime == "onnx":
             try:
-                graphs(place, quantised, labeller.encoder)
+                OnnxModel(place, config, quantised, labeller.encoder)
             except ModelError:
                 runtime, quantised = "torch", False
         settings = {"runtime": runtime if runtime == labeller.runtime else f"{labeller.runtime}: {runtime}", "half": labeller.in_half}

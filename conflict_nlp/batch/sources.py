@@ -154,9 +154,10 @@ def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
         if files.exists(path):
             return [(files, path)]
         globbed = sorted(files.glob(path)) if any(c in path for c in "*?[") else []
-        matches = [(files, found) for match in globbed for found in (_in_folder(files, match, match) if files.isdir(match) else [match])]
-        if apart is not None and is_local(files):
-            matches = [(files, found) for _, found in matches if not Path(found).resolve().is_relative_to(apart.resolve())]
+        own = None if apart is None or not is_local(files) else apart.resolve()
+        globbed = [match for match in globbed if own is None or not Path(match).resolve().is_relative_to(own)]
+        found = (one for match in globbed for one in (_in_folder(files, match, match, own) if files.isdir(match) else [match]))
+        matches = [(files, one) for one in found]
     except BatchError:
         raise
     except Exception as error:  # those of a bucket's client are of its own kinds
@@ -166,13 +167,14 @@ def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
     return matches
 
 
-def _in_folder(files: Any, folder: str, given: str) -> list[str]:
+def _in_folder(files: Any, folder: str, given: str, apart: Path | None = None) -> list[str]:
     if files.exists(f"{folder}/dataset_dict.json"):
         splits = sorted(PurePosixPath(p).name for p in files.ls(folder, detail=False) if files.isdir(p))
         raise BatchError(f"{given}: several splits: name the folder of one, {', '.join(splits)}")
     if files.exists(f"{folder}/state.json") and files.exists(f"{folder}/dataset_info.json"):
         return [folder]
-    paths = sorted(path for path in _walk(files, folder) if _suffix(path) in SUFFIXES)
+    walked = (path for path in _walk(files, folder) if apart is None or not Path(path).resolve().is_relative_to(apart))
+    paths = sorted(path for path in walked if _suffix(path) in SUFFIXES)
     if not paths:
         raise BatchError(f"{given}: no {', '.join(SUFFIXES)} in the folder")
     if len({_suffix(path) == ".txt" for path in paths}) > 1:

@@ -25,7 +25,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from conflict_nlp.document import Anchor, Document, Incident, Link, Span
-from conflict_nlp.evaluation.casualties import has_casualties
 from conflict_nlp.schema import Attribute, Schema
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def output_fields(schema: Schema, views: bool = True) -> dict[str, pyarrow.DataT
         roles = [pa.field(role, pa.list_(pa.struct([id, text, *(types[a.name] for a in schema[role].attributes)]))) for role in schema[anchor].arguments]
         fields[view_name(anchor)] = pa.list_(pa.struct([id, text, *place, score, *(types[a.name] for a in schema[anchor].attributes), *roles]))
     if _has_incidents(schema):
-        outcomes = OUTCOMES if has_casualties(schema) else ()
+        outcomes = OUTCOMES if schema.has_casualties else ()
         counts = [pa.field(f"{o}{end}", kind) for o in outcomes for end, kind in (("", pa.string()), ("_low", pa.int64()), ("_high", pa.int64()))]
         strings = [pa.field(name, pa.list_(pa.string())) for name in ("attacks", *schema["ATTACK"].arguments)]
         fields["incidents"] = pa.list_(pa.struct([id, pa.field("status", pa.string()), strings[0], *counts, *strings[1:]]))
@@ -109,7 +108,7 @@ def _stored(span: Span, schema: Schema) -> dict[str, Any]:
 
 def _incident(incident: Incident, schema: Schema) -> dict[str, Any]:
     row: dict[str, Any] = {"id": incident.id, "status": incident.status, "attacks": [a.span.id for a in incident.attacks]}
-    for outcome in OUTCOMES if has_casualties(schema) else ():
+    for outcome in OUTCOMES if schema.has_casualties else ():
         if (count := incident.count(outcome)) is not None:
             row |= {outcome: str(count), f"{outcome}_low": _int64(count.low), f"{outcome}_high": _int64(count.high)}
     return row | {role: [s.text for s in incident.arguments(role)] for role in schema["ATTACK"].arguments}

@@ -21,7 +21,7 @@ OUTCOMES = ("killed", "injured")
 
 def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
     """The counts of one document; none where the schema has no casualties."""
-    if not has_casualties(alignment.schema):
+    if not alignment.schema.has_casualties:
         return
     for outcome in OUTCOMES:
         gold, predicted = total(alignment.gold, outcome), total(alignment.predicted, outcome)
@@ -31,14 +31,6 @@ def tallies(alignment: Alignment) -> Iterator[tuple[Measure, Tally]]:
             yield Measure(f"{outcome}_total", kind="accuracy"), Tally(hits=equal, predicted=1, gold=1)
         else:
             yield Measure(f"{outcome}_total", kind="accuracy"), Tally()
-
-
-def has_casualties(schema: Schema) -> bool:
-    """Whether incidents of the schema have casualties with outcome and count."""
-    if not schema.takes("ATTACK", "CASUALTY"):
-        return False
-    kinds = {a.name: a.kind for a in schema["CASUALTY"].attributes}
-    return "outcome" in kinds and kinds.get("count") == "count"
 
 
 def total(document: Document, outcome: str) -> Count | None:

@@ -74,7 +74,7 @@ def _article(alignment: Alignment, error: Error) -> str:
     excerpts = _excerpts(text, spans)
     note = f": {escape(error.note)}" if error.note else ""
     sides = "".join(
-        f"<div class='{css}'><h3>{title}</h3><p>{' … '.join(_marked(text, begin, end, side) for begin, end in excerpts)}</p></div>"
+        f"<div class='{css}'><h3>{title}</h3><p>{' '.join(_marked(text, begin, end, side) for begin, end in excerpts)}</p></div>"
         for css, title, side in (("gold", "gold", error.gold), ("predicted", "prediction", error.predicted))
     )
     head = f"<h2>{escape(error.kind)} <small>{escape(' '.join(error.labels))}{note} · {escape(alignment.name)}</small></h2>"

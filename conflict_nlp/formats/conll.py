@@ -23,6 +23,7 @@ from conflict_nlp.schema import Schema
 
 _TAG = re.compile(r"O|[BIESLUM]-(.+)")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")  # of a token in CoNLL-U
+_FIELD = re.compile(r"#\s*[\w:.-]+(?: id)?\s*=\s")
 _NUMERALS = ("CD", "NUM")  # parts of speech
 _COMMENT = re.compile(r"#\s*(text|id|newdoc id|sent_id)\s*=\s*(.*)")
 
@@ -185,7 +186,8 @@ def _blocks(path: Path) -> Iterator[_Block]:
 def _take(block: _Block, line: Line, text: str) -> None:
     # a token may begin with "#": what has no columns and no tag is a comment
     comment = _COMMENT.match(text)
-    if text.startswith("#") and "\t" not in text and (comment or text.startswith(("# newdoc", "# columns")) or not any(map(_TAG.fullmatch, text.split()[1:]))):
+    said = comment or _FIELD.match(text) or text.startswith("# newdoc")
+    if text.startswith("#") and "\t" not in text and (said or not any(map(_TAG.fullmatch, text.split()[1:]))):
         block.own = block.own or text.startswith("# newdoc")
         block.headed = block.headed or text.startswith("# columns")
         if comment is not None and comment[1] == "text":  # in CoNLL-U that of a sentence
