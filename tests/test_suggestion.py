@@ -18,6 +18,7 @@ from conflict_nlp.decoding import WindowReading
 from conflict_nlp.document import Document
 from conflict_nlp.formats.labelstudio import read
 from conflict_nlp.schema import CONFLICT
+from conflict_nlp.suggestion import command
 from conflict_nlp.suggestion.diversity import one_a_cluster, vectors
 from conflict_nlp.suggestion.duplicates import Resemblance, shingles
 from conflict_nlp.suggestion.selection import Shortlist, Suggestion, suggest
@@ -164,6 +165,15 @@ def test_the_command_writes_tasks_with_predictions(pool_file, model_folder):
     assert "(jsonl)" in again.output
     more = [json.loads(line) for line in pool_file.with_name("more.jsonl").read_text().splitlines()]
     assert not {d["text"] for d in more} & {d.text for d in documents}
+
+
+def test_what_an_annotator_rejected_is_known(tmp_path):
+    tasks = [{"text": text, "answer": answer, "tokens": [], "spans": []} for text, answer in (("a raid", "reject"), ("b", "accept"))]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, tasks)))
+    assert list(command._texts(tmp_path / "a.jsonl")) == ["a raid", "b"]
+    skipped = {"id": 1, "data": {"text": "skipped"}, "annotations": [{"was_cancelled": True, "result": []}]}
+    (tmp_path / "b.json").write_text(json.dumps([skipped]))
+    assert list(command._texts(tmp_path / "b.json")) == ["skipped"]
 
 
 @pytest.mark.parametrize(

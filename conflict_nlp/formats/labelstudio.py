@@ -167,7 +167,7 @@ def _record(where: str, item: Any, schema: Schema) -> Record:
     found = _Task(text, schema)
     annotations = _listed(item, "annotations", "completions")
     if annotations and all(a.get("was_cancelled") for a in annotations):
-        return Record(where, dropped=("skipped annotations",))
+        return Record(where, dropped=("skipped annotations",), text=text)
     result = _chosen(annotations, item, found)
     if not isinstance(result, list):
         return Record(where, problems=("the annotation has no list of results",))

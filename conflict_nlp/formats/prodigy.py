@@ -73,7 +73,8 @@ def _records(path: Path, schema: Schema) -> Iterator[Record]:
         elif data.get("answer", "accept") == "accept":
             yield _record(where, data, schema)
         else:
-            yield Record(where, dropped=("tasks that were not accepted",))
+            text = data.get("text")
+            yield Record(where, dropped=("tasks that were not accepted",), text=text if isinstance(text, str) else None)
 
 
 def _record(where: str, task: Mapping[str, Any], schema: Schema) -> Record:

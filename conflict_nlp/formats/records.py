@@ -17,13 +17,15 @@ class Record:
 
     ``where`` is its place (``file.jsonl:12``), ``data`` the document as :meth:`Document.to_dict` would give it, ``None`` where
     the file is too broken to tell, and ``problems`` what went wrong in reading it, each without the place. ``dropped`` names
-    what the file has and a document cannot hold, or what was left out on purpose, as kinds ("the annotations of a second annotator").
+    what the file has and a document cannot hold, or what was left out on purpose, as kinds ("the annotations of a second annotator"). Of a document
+    that was left out, ``text`` may be kept: an annotator has seen it.
     """
 
     where: str
     data: dict[str, Any] | None = None
     problems: tuple[str, ...] = ()
     dropped: tuple[str, ...] = ()
+    text: str | None = None
 
     @property
     def skipped(self) -> bool:

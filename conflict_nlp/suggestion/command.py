@@ -83,9 +83,9 @@ def _passages(reports: JsonLines) -> Iterator[Document]:
 
 
 def _texts(path: Path) -> Iterator[str]:
-    """The texts of an annotated file, whatever may be wrong with its annotation."""
+    """The texts of an annotated file, whatever may be wrong with its annotation; those that an annotator rejected too."""
     for record in guess_input(path).read(path, CONFLICT):
-        text = None if record.data is None else record.data.get("text")
+        text = record.text if record.data is None else record.data.get("text")
         if isinstance(text, str):
             yield text
         elif not record.skipped:
