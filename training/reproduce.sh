@@ -47,14 +47,8 @@ base() {
   step base-third accelerate launch training/train.py configs/base_again.yaml "${gold[@]}" --train "$runs/again-passages.jsonl" \
     --output "$runs/base-third" --encoder "$mpnet" --init "$runs/base-second"
   passages all-passages 1 10741
-  step base-fourth accelerate launch training/train.py configs/base_more.yaml "${gold[@]}" --train training/corpus/more.jsonl --train "$runs/all-passages.jsonl" \
-    --output "$runs/base-fourth" --encoder "$mpnet" --init "$runs/base-third"
-  step base-shrunk python training/shrink.py "$runs/base-fourth" "$runs/base-shrunk" --encoder "$mpnet" --share 0.6 --seed 44
-  passages afresh-passages 1 12022
-  step base-afresh accelerate launch training/train.py configs/base_afresh.yaml "${gold[@]}" --train training/corpus/more.jsonl \
-    --train "$runs/afresh-passages.jsonl" --output "$runs/base-afresh" --encoder "$mpnet" --init "$runs/base-shrunk"
-  step base-mean python training/soup.py "$runs/base-fourth" "$runs/base-afresh" "$runs/base"
-  step base-thresholds python training/thresholds.py "$runs/base" "$corpora/gold/dev.jsonl" --encoder "$mpnet"
+  step base accelerate launch training/train.py configs/base_more.yaml "${gold[@]}" --train training/corpus/more.jsonl --train "$runs/all-passages.jsonl" \
+    --output "$runs/base" --encoder "$mpnet" --init "$runs/base-third"
 }
 
 small() {
