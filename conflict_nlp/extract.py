@@ -17,9 +17,8 @@ import typer
 
 from conflict_nlp.document import Document
 from conflict_nlp.flat import FlatTable
-from conflict_nlp.formats.files import decode, read_bytes
-from conflict_nlp.formats.jsonl import dump, json_lines
-from conflict_nlp.formats.jsonl import load as load_json
+from conflict_nlp.formats.files import decode, lines_of, read_bytes
+from conflict_nlp.formats.jsonl import dump, json_lines, json_objects
 from conflict_nlp.onnx.choice import Runtime
 from conflict_nlp.schema import Schema
 
@@ -114,17 +113,18 @@ class Stream(Source):
     """Standard input or a pipe, which can be read once only: JSON Lines where the first line is one with a text, else one report."""
 
     def __init__(self, name: str, content: bytes) -> None:
-        self.name, self.text = name, _decoded(content, name)
+        self.name, self.content, self.text = name, content, _decoded(content, name)
 
     def reports(self) -> Iterator[Report]:
         """The one report, or one a line."""
-        lines = self.text.split("\n")
-        first = next((line for line in lines if line.strip()), "")
-        if first.lstrip().startswith("{") and isinstance((_object(first) or {}).get("text"), str):
-            rows = ((f"{self.name}:{number}", line) for number, line in enumerate(lines, 1) if line.strip())
-            yield from (_report(where, _object(line), "no JSON object") for where, line in rows)
+        _, first, _ = next(self._rows(), ("", None, ""))
+        if first is not None and isinstance(first.get("text"), str):
+            yield from (_report(*row) for row in self._rows())
         else:
             yield Report(self.text, None, {})
+
+    def _rows(self) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
+        return json_objects(lines_of(io.BytesIO(self.content), self.name), self.name)
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,6 @@ def _report(where: str, data: dict[str, Any] | None, problem: str) -> Report:
     id = data.get("id")
     meta = {k: v for k, v in data.items() if k not in ("id", "text", "spans", "links")}
     return Report(data["text"], None if id is None else str(id), meta)
-
-
-def _object(line: str) -> dict[str, Any] | None:
-    try:
-        data = load_json(line)
-    except ValueError:
-        return None
-    return data if isinstance(data, dict) else None
 
 
 NO_TEXT = (".json", ".csv", ".tsv", ".parquet", ".html", ".htm")

@@ -14,7 +14,7 @@ from conflict_nlp.decoding import Thresholds, WindowOutputs, WindowReading, asse
 from conflict_nlp.document import Document
 from conflict_nlp.encoding import Windower
 from conflict_nlp.loading import ModelError, load_pretrained, load_tokenizer, locate, resolve_device
-from conflict_nlp.onnx.choice import chosen
+from conflict_nlp.onnx.choice import chosen, in_integers
 from conflict_nlp.onnx.model import OnnxModel
 from conflict_nlp.precision import half_of
 from conflict_nlp.reading import Batch, InTurn, Reader, SideBySide
@@ -242,12 +242,10 @@ def load(
     read: ConflictModel | OnnxModel | None = None
     precision = None
     folder, config = locate(model)
-    whole = config.get("adapter") is None
-    lone = whole and encoder is not None  # which load_pretrained refuses
+    lone = config.get("adapter") is None and encoder is not None  # which load_pretrained refuses
     if chosen(runtime, folder, str(device), half, quantised or False) == "onnx" and not lone:
         try:
-            # an adapter's encoder, which has learnt less for the task, keeps less of its scores in 8-bit integers
-            integers = runtime == "auto" and whole if quantised is None else quantised
+            integers = runtime == "auto" and in_integers(config) if quantised is None else quantised
             read, tokenizer = OnnxModel(folder, config, integers, encoder), load_tokenizer(folder)
         except ModelError:
             if runtime != "auto" or quantised:

@@ -29,7 +29,8 @@ class Carried:
 
         taken = frozenset({"id", "text", "error", *output_fields(schema)})
         found = merged((pa.schema([pa.field(_renamed(field.name, taken), field.type) for field in given]) for given in schemas), _common)
-        return cls(pa.schema([pa.field(field.name, pa.string() if _is_hollow(field.type) else field.type) for field in found]), taken)
+        types = [pa.string() if pa.types.is_null(field.type) or _is_hollow(field.type) else field.type for field in found]
+        return cls(pa.schema(list(zip(found.names, types, strict=True))), taken)
 
     def columns(self, table: pyarrow.Table, rows: Sequence[int]) -> dict[str, pyarrow.Array]:
         """Some rows of an input's table under this schema, null where the input lacks a column."""
@@ -43,14 +44,13 @@ class Carried:
 
 
 def _is_hollow(kind: pyarrow.DataType) -> bool:
-    """Whether Parquet has no such type: null, or with a struct of no fields in it."""
+    """Whether a struct of no fields, which Parquet has not, is in it."""
     import pyarrow.types as kinds
 
     if kinds.is_struct(kind):
-        inner = [field.type for field in kind]
-        return not inner or any(not kinds.is_null(one) and _is_hollow(one) for one in inner)
+        return kind.num_fields == 0 or any(_is_hollow(field.type) for field in kind)
     listed = kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind)
-    return kinds.is_null(kind) or (listed and not kinds.is_null(kind.value_type) and _is_hollow(kind.value_type))
+    return bool(listed) and _is_hollow(kind.value_type)
 
 
 def merged(schemas: Iterable[pyarrow.Schema], common: Callable[[pyarrow.DataType, pyarrow.DataType], pyarrow.DataType]) -> pyarrow.Schema:

@@ -19,7 +19,7 @@ from conflict_nlp.batch.engine import CHUNK_ROWS
 from conflict_nlp.batch.errors import BatchError
 from conflict_nlp.batch.flat_tables import FlatFormat
 from conflict_nlp.batch.labeller import MAX_CHARS, Labeller
-from conflict_nlp.onnx.choice import Runtime, chosen
+from conflict_nlp.onnx.choice import Runtime, chosen, in_integers
 
 if TYPE_CHECKING:
     from conflict_nlp.batch.engine import Engine
@@ -116,7 +116,7 @@ def _job(
     settings = {"runtime": labeller.runtime, "half": labeller.half}
     if not cluster:
         runtime = chosen(labeller.runtime, place, str(resolve_device(labeller.device)), labeller.in_half, False)
-        quantised = runtime == "onnx" and config.get("adapter") is None
+        quantised = runtime == "onnx" and in_integers(config)
         if labeller.runtime == "auto" and runtime == "onnx":
             try:
                 OnnxModel(place, config, quantised, labeller.encoder)

@@ -119,8 +119,15 @@ class Labeller:
             if key not in _extractors:
                 from conflict_nlp.extractor import load
 
-                how: dict[str, Any] = {"runtime": self.runtime, "quantised": self.quantised, "half": self.in_half}
-                _extractors[key] = load(self.model, encoder=self.encoder, device=self.device, thresholds=self.thresholds, **how)
+                _extractors[key] = load(
+                    self.model,
+                    encoder=self.encoder,
+                    device=self.device,
+                    thresholds=self.thresholds,
+                    half=self.in_half,
+                    runtime=self.runtime,
+                    quantised=self.quantised,
+                )
             return _extractors[key]
 
     def _label(self, values: Sequence[Any]) -> dict[str, pyarrow.Array]:

@@ -154,10 +154,9 @@ def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
         if files.exists(path):
             return [(files, path)]
         globbed = sorted(files.glob(path)) if any(c in path for c in "*?[") else []
-        own = None if apart is None or not is_local(files) else apart.resolve()
-        globbed = [match for match in globbed if own is None or not Path(match).resolve().is_relative_to(own)]
-        found = (one for match in globbed for one in (_in_folder(files, match, match, own) if files.isdir(match) else [match]))
-        matches = [(files, one) for one in found]
+        own = apart if is_local(files) else None
+        others = [match for match in globbed if not _lies_in(match, own)]
+        matches = [(files, found) for match in others for found in (_in_folder(files, match, match, own) if files.isdir(match) else [match])]
     except BatchError:
         raise
     except Exception as error:  # those of a bucket's client are of its own kinds
@@ -167,14 +166,17 @@ def _expand(given: str, apart: Path | None) -> list[tuple[Any, str]]:
     return matches
 
 
+def _lies_in(path: str, folder: Path | None) -> bool:
+    return folder is not None and Path(path).resolve().is_relative_to(folder.resolve())
+
+
 def _in_folder(files: Any, folder: str, given: str, apart: Path | None = None) -> list[str]:
     if files.exists(f"{folder}/dataset_dict.json"):
         splits = sorted(PurePosixPath(p).name for p in files.ls(folder, detail=False) if files.isdir(p))
         raise BatchError(f"{given}: several splits: name the folder of one, {', '.join(splits)}")
     if files.exists(f"{folder}/state.json") and files.exists(f"{folder}/dataset_info.json"):
         return [folder]
-    walked = (path for path in _walk(files, folder) if apart is None or not Path(path).resolve().is_relative_to(apart))
-    paths = sorted(path for path in walked if _suffix(path) in SUFFIXES)
+    paths = sorted(path for path in _walk(files, folder) if _suffix(path) in SUFFIXES and not _lies_in(path, apart))
     if not paths:
         raise BatchError(f"{given}: no {', '.join(SUFFIXES)} in the folder")
     if len({_suffix(path) == ".txt" for path in paths}) > 1:

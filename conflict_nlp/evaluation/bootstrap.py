@@ -43,7 +43,7 @@ def intervals(statistics: Statistics, resamples: int = RESAMPLES, level: float =
         ValueError: there are no documents, or ``resamples`` or ``level`` are out of range.
     """
     _check(statistics, resamples, level)
-    return {name: _percentiles(sample, level) for name, sample in _resampled(statistics.measures, [statistics.counts], resamples, seed)[0].items()}
+    return {name: _percentiles(_told(sample), level) for name, sample in _resampled(statistics.measures, [statistics.counts], resamples, seed)[0].items()}
 
 
 def compare(first: Statistics, second: Statistics, resamples: int = RESAMPLES, level: float = 0.95, seed: int = 0) -> dict[str, Difference]:
@@ -62,7 +62,7 @@ def compare(first: Statistics, second: Statistics, resamples: int = RESAMPLES, l
     found = {}
     for name, sample in samples.items():
         observed = float(one[name] - other[name])
-        differences = (both := sample - others[name])[~np.isnan(both)]
+        differences = _told(sample - others[name])
         # under the null the resampled differences are centred at 0; the tolerance keeps equal differences equal in floating point
         extreme = int(np.sum(np.abs(differences - observed) >= abs(observed) - 1e-9))
         found[name] = Difference(observed, _percentiles(differences, level, observed), (1 + extreme) / (1 + len(differences)))
@@ -87,10 +87,14 @@ def _weights(documents: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=number * documents).reshape(number, documents).astype(np.float64)
 
 
+def _told(sample: Floats) -> Floats:
+    """Without the resamples that say nothing."""
+    return sample[~np.isnan(sample)]
+
+
 def _percentiles(sample: Floats, level: float, empty: float = 100.0) -> Interval:
-    """The interval of what is a number in a sample; where nothing is, ``empty`` alone."""
-    told = sample[~np.isnan(sample)]
-    low, high = np.percentile(told if len(told) else [empty], [50 * (1 - level), 50 * (1 + level)])
+    """The interval of a sample; where there is nothing in it, ``empty`` alone."""
+    low, high = np.percentile(sample if len(sample) else [empty], [50 * (1 - level), 50 * (1 + level)])
     return Interval(float(low), float(high))
 
 

@@ -82,8 +82,17 @@ def lines(path: PathLike) -> Iterator[Line]:
         FormatError: the file cannot be read.
     """
     with open_binary(path) as file:
-        for number, content in raw_lines(file, path):
-            yield _line(number, content)
+        yield from lines_of(file, path)
+
+
+def lines_of(file: IO[bytes], name: PathLike) -> Iterator[Line]:
+    """The lines of an open file, as :func:`lines` has them.
+
+    Raises:
+        FormatError: the file, which ``name`` names, cannot be read on.
+    """
+    for number, content in raw_lines(file, name):
+        yield _line(number, content)
 
 
 def raw_lines(file: IO[bytes], name: PathLike) -> Iterator[tuple[int, bytes]]:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from conflict_nlp.document import Document
 from conflict_nlp.formats.base import Carries, Format
-from conflict_nlp.formats.files import FormatError, PathLike, lines, printable, replacing
+from conflict_nlp.formats.files import FormatError, Line, PathLike, lines, printable, replacing
 from conflict_nlp.formats.records import Record, collect, documents_of, empty
 from conflict_nlp.schema import CONFLICT, Schema
 
@@ -89,8 +89,13 @@ def load(text: str) -> Any:
 
 def json_lines(path: PathLike) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
     """The objects of a JSON Lines file, each with its place, or ``None`` and what is wrong with the line."""
-    for line in lines(path):
-        where = f"{path}:{line.number}"
+    return json_objects(lines(path), path)
+
+
+def json_objects(given: Iterable[Line], name: PathLike) -> Iterator[tuple[str, dict[str, Any] | None, str]]:
+    """The same of lines that were read already, of the file that ``name`` names."""
+    for line in given:
+        where = f"{name}:{line.number}"
         if line.text is None:
             yield where, None, line.problem
         elif line.text.strip():

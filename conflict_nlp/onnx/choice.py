@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Mapping
 from enum import Enum
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from conflict_nlp.loading import ModelError
 
@@ -43,6 +45,11 @@ def chosen(runtime: str, folder: Path, device: str, half: bool, quantised: bool)
         mend = f"{missing[0]} is not installed, pip install 'conflict-nlp[onnx]'" if missing else "use runtime 'onnx'"
         raise ModelError(f"8-bit integers are ONNX Runtime's, on the CPU: {mend}")
     return "onnx" if fits else "torch"
+
+
+def in_integers(config: Mapping[str, Any]) -> bool:
+    """Whether a model computes in 8-bit integers where that is left to choose: an adapter's encoder, which has learnt less for the task, loses more by them."""
+    return config.get("adapter") is None
 
 
 def _against(device: str, half: bool) -> str | None:
